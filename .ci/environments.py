@@ -1,0 +1,130 @@
+"""Fill the environments from their locks; write the locks anew.
+
+Called by `.ci/bootstrap` with the interpreter to build on. An environment is rebuilt only when its
+lock or that interpreter changed; the stamp inside it says from what it was made. The locks name
+hashes and no place: where packages come from is the machine's own configuration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ROOT / ".ci" / "locks"
+UV = ROOT / ".venv-uv" / "bin" / "uv"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    directory: Path
+    lock: Path
+    arguments: tuple[str, ...]  # what `uv pip compile` is asked to resolve
+
+
+ENVIRONMENTS = {
+    # The demo runs on PostgreSQL by one environment variable: its driver is there from the start.
+    "runtime": Environment(
+        ROOT / ".venv-demo",
+        LOCKS / "runtime.txt",
+        ("pyproject.toml", "--extra", "postgres"),
+    ),
+    "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt", ("pyproject.toml", "--group", "dev")),
+    "types": Environment(
+        ROOT / ".venv-types",
+        LOCKS / "types.txt",
+        ("pyproject.toml", "--group", "types"),
+    ),
+}
+
+
+def main(python: str, *wanted: str) -> int:
+    # Interpreters are the machine's affair: uv must not fetch one.
+    os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+    os.chdir(ROOT)
+    if wanted == ("--lock",):
+        return lock()
+    unknown = set(wanted) - set(ENVIRONMENTS)
+    if unknown or not wanted:
+        print(f"usage: .ci/bootstrap {'|'.join(ENVIRONMENTS)} ... or --lock", file=sys.stderr)
+        return 2
+    for name in wanted:
+        make(ENVIRONMENTS[name], python)
+    return 0
+
+
+def make(environment: Environment, python: str) -> None:
+    stamp = environment.directory / "made-from"
+    made_from = f"{hashlib.sha256(environment.lock.read_bytes()).hexdigest()} {python}\n"
+    inside = environment.directory / "bin" / "python"
+    if stamp.exists() and stamp.read_text() == made_from and works(inside):
+        return
+    if not works(inside) or not stamp.exists() or not stamp.read_text().endswith(f" {python}\n"):
+        shutil.rmtree(environment.directory, ignore_errors=True)
+    print(f"Making {environment.directory.name} from {environment.lock.relative_to(ROOT)}")
+    stamp.unlink(missing_ok=True)
+    run(UV, "venv", "-q", "--allow-existing", "--python", python, environment.directory)
+    sync = (UV, "pip", "sync", "-q", "--python", inside, "--require-hashes", environment.lock)
+    tried = subprocess.run(sync, check=False, capture_output=True, text=True)
+    if tried.returncode != 0:
+        # A machine may have told pip alone where packages are, or which certificates to trust.
+        pip = (sys.executable, "-m", "pip", "--python", inside, "install", "-qq", "--no-deps")
+        print("uv could not install the lock; trying pip.", file=sys.stderr)
+        if (
+            subprocess.run(
+                (*pip, "--require-hashes", "-r", environment.lock), check=False
+            ).returncode
+            != 0
+        ):
+            print(f"uv had said:\n{tried.stderr}", file=sys.stderr)
+            raise subprocess.CalledProcessError(tried.returncode, sync)
+    put_on_path(environment)
+    stamp.write_text(made_from)
+
+
+def works(python: Path) -> bool:
+    if not python.exists():
+        return False
+    probe = subprocess.run((python, "-c", "import django"), check=False, capture_output=True)
+    return probe.returncode == 0
+
+
+def put_on_path(environment: Environment) -> None:
+    """Let the environment import this tree, whatever directory a tool is started from."""
+    (packages,) = environment.directory.glob("lib/python3.*/site-packages")
+    (packages / "this-tree.pth").write_text(f"{ROOT}\n")
+
+
+def lock() -> int:
+    for environment in ENVIRONMENTS.values():
+        compile_lock(environment.lock, *environment.arguments)
+    compile_lock(LOCKS / "uv.txt", "-", given="uv\n")
+    named = [path.name for path in sorted(LOCKS.glob("*.txt")) if "://" in path.read_text()]
+    if named:
+        print(f"These locks name a place, which none may: {', '.join(named)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def compile_lock(target: Path, *arguments: str, given: str | None = None) -> None:
+    print(f"Locking {target.relative_to(ROOT)}")
+    options = ("--universal", "--generate-hashes", "--no-header", "--no-annotate", "--upgrade")
+    command = (UV, "pip", "compile", "-q", *options, "--python-version", "3.11", *arguments)
+    subprocess.run((*command, "-o", target), input=given, text=True, check=True)
+
+
+def run(*command: str | Path) -> None:
+    subprocess.run(command, check=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except subprocess.CalledProcessError as failed:
+        print(f"Failed: {' '.join(map(str, failed.cmd))}", file=sys.stderr)
+        sys.exit(failed.returncode or 1)

@@ -1,0 +1,43 @@
+# What one can do with this tree. Needs Python 3.11 or newer and make; `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format docs lock clean
+
+PORT ?= 8000
+export PORT
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo:  ## Set up and serve the demo site on this machine only (PORT=8000); its data is in .demo
+	@.ci/bootstrap runtime
+	@.venv-demo/bin/python manage.py migrate --verbosity 0
+	@.venv-demo/bin/python manage.py seed_backstage
+	@echo "Backstage: http://localhost:$(PORT)/   (Ctrl-C ends it)"
+	@.venv-demo/bin/python manage.py runserver --noreload 127.0.0.1:$(PORT)
+
+test:  ## Set up and run every test; what could not run is named at the end
+	@.ci/bootstrap dev
+	@.ci/system-packages
+	@.venv/bin/python .ci/test
+
+check:  ## Lint, format, layers, dependencies, templates, spelling, types, migrations, docs
+	@.ci/bootstrap dev types
+	@.venv/bin/python .ci/check
+
+format:  ## Put the code into its format, mending what can be mended
+	@.ci/bootstrap dev
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+docs:  ## Build the documentation into docs/_build/html
+	@.ci/bootstrap dev
+	@.venv/bin/sphinx-build -n -W -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+lock:  ## Move every locked dependency to its newest release
+	@.ci/bootstrap --lock
+
+clean:  ## Remove environments, caches and the demo's data
+	rm -rf .venv .venv-demo .venv-types .venv-uv .demo .screenshots docs/_build test-results
+	rm -rf .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find hardening project tests docs -name __pycache__ -prune -exec rm -rf {} +
