@@ -1,0 +1,63 @@
+"""What we read of the host's own Django settings, in one place.
+
+Beside `conf`, the only module that looks at ``django.conf.settings``. Everything is read anew on
+each call, so ``override_settings`` works in a host's tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from hardening.conf import conf
+
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+OUR_BACKEND = "hardening.backends.HardeningBackend"
+
+
+def site_name(host: str = "") -> str:
+    """Return the name people know the site by: the setting, else the host they see."""
+    issuer = conf().ISSUER
+    if issuer:
+        return issuer
+    name = host.partition(":")[0]
+    if not name:
+        plain = [allowed for allowed in settings.ALLOWED_HOSTS if allowed.strip("*.")]
+        name = plain[0].lstrip(".") if plain else "this site"
+    return name
+
+
+def login_url() -> str:
+    """Return the site's own login page, as a URL or a URL name."""
+    return str(settings.LOGIN_URL)
+
+
+def login_redirect_url() -> str:
+    """Return where a sign-in leads that was heading nowhere."""
+    return str(settings.LOGIN_REDIRECT_URL)
+
+
+def mail_sender() -> str:
+    """Return the address that our mails come from."""
+    return conf().MAIL_FROM or str(settings.DEFAULT_FROM_EMAIL)
+
+
+def csrf_cookie_name() -> str:
+    """Return the name of the CSRF cookie."""
+    return str(settings.CSRF_COOKIE_NAME)
+
+
+def session_serializer() -> Any:
+    """Return the host's session serializer, so that what it stored can be stored again."""
+    return import_string(settings.SESSION_SERIALIZER)()
+
+
+def stands_in_for(backend: str) -> bool:
+    """True if a session that names `backend` is ours: we replaced Django's own.
+
+    Installing the app must sign nobody out.
+    """
+    configured = settings.AUTHENTICATION_BACKENDS
+    return backend == MODEL_BACKEND and backend not in configured and OUR_BACKEND in configured

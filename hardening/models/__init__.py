@@ -1,0 +1,27 @@
+"""Rows: what is remembered, with the constraints and the one-statement queries that keep it right.
+
+No decisions here. Whatever is usable once is claimed by one conditional ``UPDATE`` whose row
+count is the answer (house rule 4), so that no caller has to hold a lock.
+"""
+
+from __future__ import annotations
+
+from hardening.models.account import Account, SiteState
+from hardening.models.event import SecurityEvent
+from hardening.models.factor import Factor, RecoveryCode
+from hardening.models.parked import ParkedLogin
+from hardening.models.policy import RolePolicy
+from hardening.models.throttle import ThrottleCell
+from hardening.models.ticket import EnrolmentTicket
+
+__all__ = [
+    "Account",
+    "EnrolmentTicket",
+    "Factor",
+    "ParkedLogin",
+    "RecoveryCode",
+    "RolePolicy",
+    "SecurityEvent",
+    "SiteState",
+    "ThrottleCell",
+]

@@ -1,0 +1,122 @@
+"""What the decision needs to know about an account and about the site, one row each.
+
+These rows ride along in the query that loads the user (`hardening.facts`), so every fact is a
+plain column here: confirmed factors are kept as one encoded text, written by whoever changes a
+factor. An account without a row has epoch 0 and no factors.
+
+The trap: `factors` repeats what the factor rows say. It is rewritten only by `rewrite_factors`,
+inside the transaction that changed a factor and *after* `bump_epoch` has locked the row.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+SITE_PK = 1
+REVISION_BITS = 62  # fits a signed 64-bit column; random, so that a rolled-back one never returns
+
+
+class AccountQuerySet(models.QuerySet["Account"]):
+    """Queries that must be one statement to be right."""
+
+    def of(self, user_pk: Any) -> Account:
+        """Return the row of a user, made if it is missing."""
+        self.bulk_create([self.model(user_id=user_pk)], ignore_conflicts=True)
+        return self.get(user_id=user_pk)
+
+    def bump_epoch(self, user_pk: Any) -> int:
+        """End every session of this account and lock its row for the transaction at hand.
+
+        Returns:
+            The new epoch.
+        """
+        if not self.filter(user_id=user_pk).update(epoch=F("epoch") + 1):
+            self.bulk_create([self.model(user_id=user_pk)], ignore_conflicts=True)
+            self.filter(user_id=user_pk).update(epoch=F("epoch") + 1)
+        return self.values_list("epoch", flat=True).get(user_id=user_pk)
+
+    def lock(self, user_pk: Any) -> None:
+        """Lock the row until the transaction ends, by a write that every database locks for."""
+        self.filter(user_id=user_pk).update(epoch=F("epoch"))
+
+    def rewrite_factors(self, user_pk: Any, encoded: str) -> None:
+        """Store the encoded list of confirmed factors. The caller has bumped the epoch."""
+        self.filter(user_id=user_pk).update(factors=encoded)
+
+    def spend_recovery_code(self, user_pk: Any) -> None:
+        """Count one recovery code less."""
+        self.filter(user_id=user_pk, codes_left__gt=0).update(codes_left=F("codes_left") - 1)
+
+
+class Account(models.Model):
+    """The security side of one user."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+    epoch = models.BigIntegerField(default=0)
+    factors = models.TextField(default="", blank=True)
+    codes_left = models.PositiveSmallIntegerField(default=0)
+    must_change = models.CharField(max_length=32, default="", blank=True)
+    must_enrol = models.BooleanField(default=False)
+    frozen = models.BooleanField(default=False)
+    email = models.TextField(default="", blank=True)  # sealed
+    email_since = models.BigIntegerField(null=True, blank=True)  # Unix seconds; null: never changed
+    previous_email = models.TextField(default="", blank=True)  # sealed
+
+    objects = AccountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("account security")
+        verbose_name_plural = _("account security")
+
+    def __str__(self) -> str:
+        return f"account {self.user_id}"
+
+
+class SiteStateQuerySet(models.QuerySet["SiteState"]):
+    """One row for the whole site."""
+
+    def bump_epoch(self) -> int:
+        """End every session of everybody with one write; return the new epoch."""
+        self.bulk_create([self.model(pk=SITE_PK)], ignore_conflicts=True)
+        self.filter(pk=SITE_PK).update(epoch=F("epoch") + 1)
+        return self.values_list("epoch", flat=True).get(pk=SITE_PK)
+
+    def touch_policies(self) -> None:
+        """Tell every process that policies have changed.
+
+        A random revision instead of a counter: after a rollback a counter would hand out a
+        number again that some process already holds for other policies.
+        """
+        revision = secrets.randbits(REVISION_BITS)
+        self.bulk_create([self.model(pk=SITE_PK)], ignore_conflicts=True)
+        self.filter(pk=SITE_PK).update(policy_revision=revision)
+
+
+class SiteState(models.Model):
+    """Epoch and policy revision of the site; pk is always 1, no row means zeros."""
+
+    epoch = models.BigIntegerField(default=0)
+    policy_revision = models.BigIntegerField(default=0)
+
+    objects: SiteStateQuerySet = SiteStateQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        verbose_name = _("site state")
+        verbose_name_plural = _("site state")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=SITE_PK), name="hardening_one_site_row")
+        ]
+
+    def __str__(self) -> str:
+        return "site state"
+
+
+__all__ = ["SITE_PK", "Account", "AccountQuerySet", "SiteState", "SiteStateQuerySet"]

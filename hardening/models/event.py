@@ -1,0 +1,29 @@
+"""Security events: one row a transition, no foreign key, so that evidence outlives accounts."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class SecurityEvent(models.Model):
+    """What happened, to whom, by whom, from where."""
+
+    at = models.DateTimeField(_("at"), db_index=True)
+    event = models.CharField(_("event"), max_length=48, db_index=True)
+    target_pk = models.CharField(_("account"), max_length=64, default="", blank=True, db_index=True)
+    target_name = models.CharField(_("account name"), max_length=150, default="", blank=True)
+    actor_pk = models.CharField(_("actor"), max_length=64, default="", blank=True)
+    actor_name = models.CharField(_("actor name"), max_length=150, default="", blank=True)
+    address = models.CharField(_("address"), max_length=45, default="", blank=True)
+    session = models.CharField(_("session"), max_length=32, default="", blank=True)  # a digest
+    reason = models.CharField(_("reason"), max_length=48, default="", blank=True)
+    data = models.JSONField(_("data"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("security event")
+        verbose_name_plural = _("security events")
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.pk}"

@@ -1,0 +1,121 @@
+"""Role policies: what an admin demands of the members of a role.
+
+Every write moves the site's policy revision on, in the same transaction, so that each process
+reads the policies anew with its next request.
+
+The trap: `QuerySet.update` and bulk writes call no `save()`; they go through the queryset below.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from hardening.core.values import Strength
+from hardening.models.account import SiteState
+
+MAX_GRACE_DAYS = 365
+
+
+class Mode(models.TextChoices):
+    """How a policy acts."""
+
+    OFF = "off", _("Off")
+    REPORT = "report", _("Report only")
+    ENFORCE = "enforce", _("Enforce")
+
+
+class StrengthChoice(models.TextChoices):
+    """What a policy may ask for."""
+
+    ANY = Strength.ANY.slug, _("Any second factor")
+    PHISHING_RESISTANT = Strength.PHISHING_RESISTANT.slug, _("Phishing-resistant (passkey)")
+    DEVICE_BOUND = Strength.DEVICE_BOUND.slug, _("Device-bound (passkey that is not synced)")
+
+
+class FirstEnrolment(models.TextChoices):
+    """What must be proven, beside the password, before a first factor."""
+
+    MAILBOX = "mailbox", _("A code sent to the mailbox")
+    TICKET = "ticket", _("An enrolment ticket from an operator")
+
+
+class RolePolicyQuerySet(models.QuerySet["RolePolicy"]):
+    """Bulk writes that tell every process."""
+
+    def update(self, **values: Any) -> int:
+        """Update rows and move the revision on."""
+        with transaction.atomic(using=self.db):
+            rows = super().update(**values)
+            SiteState.objects.touch_policies()
+        return rows
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete rows and move the revision on."""
+        with transaction.atomic(using=self.db):
+            result = super().delete()
+            SiteState.objects.touch_policies()
+        return result
+
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[RolePolicy]:
+        """Insert rows and move the revision on."""
+        with transaction.atomic(using=self.db):
+            rows = super().bulk_create(objs, *args, **kwargs)
+            SiteState.objects.touch_policies()
+        return rows
+
+
+class RolePolicy(models.Model):
+    """What members of one role owe."""
+
+    role = models.CharField(_("role"), max_length=150)
+    mode = models.CharField(_("mode"), max_length=8, choices=Mode.choices, default=Mode.REPORT)
+    strength = models.CharField(
+        _("strength"), max_length=24, choices=StrengthChoice.choices, default=StrengthChoice.ANY
+    )
+    grace_days = models.PositiveSmallIntegerField(_("days of grace"), default=0)
+    starts_at = models.DateTimeField(_("starts"))
+    first_enrolment = models.CharField(
+        _("first factor needs"),
+        max_length=8,
+        choices=FirstEnrolment.choices,
+        default=FirstEnrolment.MAILBOX,
+    )
+    step_up_seconds = models.PositiveIntegerField(
+        _("fresh proof lasts (seconds)"), null=True, blank=True
+    )
+    note = models.TextField(_("note"), default="", blank=True)
+
+    objects = RolePolicyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("role policy")
+        verbose_name_plural = _("role policies")
+        ordering = ("role", "strength")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["role", "strength"], name="hardening_one_policy_per_role_and_strength"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(grace_days__lte=MAX_GRACE_DAYS),
+                name="hardening_grace_is_bounded",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.strength}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save and tell every process; effective on the next request everywhere."""
+        with transaction.atomic(using=kwargs.get("using")):
+            super().save(*args, **kwargs)
+            SiteState.objects.touch_policies()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete and tell every process."""
+        with transaction.atomic(using=kwargs.get("using")):
+            result = super().delete(*args, **kwargs)
+            SiteState.objects.touch_policies()
+        return result

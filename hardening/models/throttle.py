@@ -1,0 +1,50 @@
+"""Throttle cells: one number per key and rule, the GCRA's theoretical arrival time in µs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from hardening.core.throttle import Rule
+
+
+class ThrottleCellQuerySet(models.QuerySet["ThrottleCell"]):
+    """Queries that must be one statement to be right."""
+
+    def take(self, key: str, rule: Rule, *, now_us: int) -> bool:
+        """Take one token, or none; the row count is the answer, however many race for it."""
+        if self._advance(key, rule, now_us):
+            return True
+        # No such row, or no token. Insert an unspent cell (losing that race is fine), try again.
+        self.bulk_create([self.model(key=key, tat_us=0)], ignore_conflicts=True)
+        return self._advance(key, rule, now_us)
+
+    def _advance(self, key: str, rule: Rule, now_us: int) -> bool:
+        open_cell = self.filter(key=key, tat_us__lte=rule.latest_admissible_tat(now_us))
+        advanced = Greatest(F("tat_us"), Value(now_us), output_field=models.BigIntegerField())
+        return open_cell.update(tat_us=advanced + rule.emission_us) == 1
+
+    def give_back(self, key: str, rule: Rule) -> None:
+        """Undo one `take`."""
+        self.filter(key=key).update(tat_us=F("tat_us") - rule.emission_us)
+
+
+class ThrottleCell(models.Model):
+    """One counter; the key is a keyed digest, so the table names nobody."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    tat_us = models.BigIntegerField()
+
+    objects = ThrottleCellQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("throttle counter")
+        verbose_name_plural = _("throttle counters")
+
+    def __str__(self) -> str:
+        return "throttle counter"
