@@ -1,0 +1,91 @@
+"""Step-up at a door: `requires` lets a view run only with a fresh proof of a factor.
+
+Activity does not refresh a proof, and neither do a recovery code, a remembered browser or a
+stamp from the future. The interrupted request is not stored: a person is led to the step page
+and back to a GET; a JSON client reads 403 ``step_up_required``.
+
+Source: OWASP ASVS 5.0 7.5.1, 7.5.3.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
+
+from hardening import answers
+from hardening.core.values import Strength, Verdict
+from hardening.facts import FactsError
+from hardening.flows import steps, stepup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest, HttpResponse
+
+HTTP_FORBIDDEN = 403
+
+
+def requires(
+    *, max_age: int | None = None, strength: Strength = Strength.ANY
+) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Let a view run only if a factor was proven in this session not long ago.
+
+    Args:
+        max_age: Seconds; `None` takes what the policies of the person's roles say, else the
+            setting ``STEP_UP_SECONDS``.
+        strength: What the factor must reach.
+
+    Returns:
+        A decorator for function views (``method_decorator`` puts it on methods).
+    """
+
+    def decorator(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            refused = refusal(request, max_age=max_age, strength=strength)
+            return view(request, *args, **kwargs) if refused is None else refused
+
+        return guarded
+
+    return decorator
+
+
+def refusal(
+    request: HttpRequest, *, max_age: int | None = None, strength: Strength = Strength.ANY
+) -> HttpResponse | None:
+    """Return the answer that leads to a fresh proof, or `None` if there is one already."""
+    json = answers.wants_json(request)
+    if not request.user.is_authenticated:
+        return answers.sign_in_again() if json else _to(answers.login_page(_back(request)))
+    try:
+        _who, decision = stepup.ask(
+            request.session, request.user, max_age=max_age, strength=strength, now=int(time.time())
+        )
+    except FactsError:
+        return answers.unavailable(request, json=json)
+    if decision.allowed:
+        return None
+    stepping_up = decision.verdict is Verdict.STEP_UP
+    url = resolve_url("hardening:step_up" if stepping_up else "hardening:enrol")
+    if json:
+        code = steps.JSON_CODES[Verdict.STEP_UP if stepping_up else Verdict.ENROL]
+        body = {"code": code, "step": url, "reason": decision.reason.value}
+        return answers.no_store(JsonResponse(body, status=HTTP_FORBIDDEN))
+    return answers.no_store(_to(f"{url}?{urlencode({REDIRECT_FIELD_NAME: _back(request)})}"))
+
+
+def _back(request: HttpRequest) -> str:
+    """Return the page to come back to: this one, or for a POST the page that held the form."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    return answers.safe_next(request, request.headers.get("Referer")) or request.path
+
+
+def _to(url: str) -> HttpResponseRedirect:
+    return HttpResponseRedirect(url)

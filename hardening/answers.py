@@ -1,0 +1,148 @@
+"""How a door answers: where it may lead, in HTML or in JSON, never cached.
+
+Shared by the middleware, the decorators and the pages. The only module below the doors that
+knows requests and responses.
+
+The trap: `next` comes from strangers. Only a path on this host is ever kept; browsers read
+``//host``, backslashes and control characters in ways that a prefix test does not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
+from django.template.loader import render_to_string
+from django.utils.cache import add_never_cache_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+
+from hardening import host
+from hardening.audit import Where
+from hardening.conf import conf
+from hardening.flows import steps
+from hardening.sessions import name_of
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+    from hardening.core.values import Decision
+
+MAX_NEXT_LENGTH = 2000
+UNAVAILABLE_SECONDS = 30
+_R = TypeVar("_R", bound="HttpResponseBase")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def where(request: HttpRequest | None) -> Where:
+    """Return where a request came from, for events. No proxies are trusted yet."""
+    if request is None:
+        return Where()
+    return Where(
+        address=str(request.META.get("REMOTE_ADDR", ""))[:45],
+        session=name_of(getattr(request, "session", None)),
+    )
+
+
+def safe_next(request: HttpRequest, url: str | None) -> str:
+    """Return the path and query of `url` if it leads to this host, else an empty text."""
+    if not url or len(url) > MAX_NEXT_LENGTH or _UNSAFE.search(url):
+        return ""
+    allowed = {request.get_host()}
+    if not url_has_allowed_host_and_scheme(url, allowed, require_https=request.is_secure()):
+        return ""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    if not path.startswith("/") or path.startswith("//"):
+        return ""
+    return f"{path}?{parts.query}" if parts.query else path
+
+
+def after_login(next_url: str) -> str:
+    """Return where a completed sign-in leads."""
+    return next_url or resolve_url(host.login_redirect_url())
+
+
+def login_page(next_url: str = "") -> str:
+    """Return the URL of the site's login page, bearing `next`."""
+    url = resolve_url(host.login_url())
+    return f"{url}?{urlencode({REDIRECT_FIELD_NAME: next_url})}" if next_url else url
+
+
+def sender() -> str:
+    """Return the address that mails come from, so that people know which one to look for."""
+    return host.mail_sender()
+
+
+def is_navigation(request: HttpRequest) -> bool:
+    """True if a person's browser asked for this page itself; polls and scripts are not."""
+    if request.method != "GET":
+        return False
+    mode = request.headers.get("Sec-Fetch-Mode")
+    if mode is not None:
+        return mode == "navigate"
+    return accepts_html(request)
+
+
+def accepts_html(request: HttpRequest) -> bool:
+    """True if the client named HTML among what it accepts."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def wants_json(request: HttpRequest, response: HttpResponseBase | None = None) -> bool:
+    """True for a JSON client: a JSON ``Accept`` or body; else as the view was about to answer."""
+    if accepts_html(request):
+        return False
+    if "json" in request.headers.get("Accept", "") or "json" in (request.content_type or ""):
+        return True
+    return response is not None and "json" in response.headers.get("Content-Type", "")
+
+
+def no_store(response: _R) -> _R:
+    """Forbid every cache to keep a response."""
+    add_never_cache_headers(response)
+    return response
+
+
+def step_url(decision: Decision) -> str:
+    """Return the URL of the page that asks for what is missing."""
+    name = steps.url_name(decision)
+    return login_page() if name is None else resolve_url(name)
+
+
+def step(decision: Decision, *, json: bool) -> HttpResponse:
+    """Answer with the page that asks for what is missing, or with its code."""
+    url = step_url(decision)
+    if json:
+        body = {"code": steps.json_code(decision), "step": url, "reason": decision.reason.value}
+        return no_store(JsonResponse(body, status=401))
+    return no_store(HttpResponseRedirect(url))
+
+
+def sign_in_again() -> HttpResponse:
+    """Tell a JSON client that nobody is signed in."""
+    return no_store(JsonResponse({"code": "login_required", "step": login_page()}, status=401))
+
+
+def unavailable(request: HttpRequest, *, json: bool) -> HttpResponse:
+    """Answer 503: the question whether somebody may pass could not be answered."""
+    if json:
+        response: HttpResponse = JsonResponse({"code": "unavailable"}, status=503)
+    else:
+        context = {
+            # Our own bare page: a host's base template may well read the user once more.
+            "hardening_base": "hardening/base.html",
+            "site_name": host.site_name(request.get_host()),
+            "support": conf().SUPPORT,
+            "heading": _("This page is not available right now"),
+            "text": _("We could not check your sign-in. Nothing was lost. Please try again."),
+            "retry_after": UNAVAILABLE_SECONDS,
+        }
+        response = HttpResponse(render_to_string("hardening/unavailable.html", context), status=503)
+    response.headers["Retry-After"] = str(UNAVAILABLE_SECONDS)
+    return no_store(response)

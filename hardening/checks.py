@@ -1,0 +1,266 @@
+"""System checks: every wiring mistake that would be silent, each with an action as its hint.
+
+``E`` leaves a door open, ``W`` weakens it. One function an id; checks read settings and code,
+never the database, so they run before ``migrate``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
+from django.core.exceptions import ImproperlyConfigured
+from django.db import router
+from django.urls import NoReverseMatch, reverse
+
+from hardening import keys, roles
+from hardening.conf import conf, problems
+from hardening.core.values import Strength
+from hardening.factors import registry
+from hardening.host import MODEL_BACKEND, OUR_BACKEND
+from hardening.models import Account
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MIDDLEWARE = "hardening.middleware.HardeningMiddleware"
+AUTH_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"
+NO_MAIL_BACKENDS = ("django.core.mail.backends.dummy.EmailBackend",)
+SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def middleware_is_installed(**_: Any) -> Iterable[CheckMessage]:
+    """E001: without the middleware nobody is ever asked for anything."""
+    if MIDDLEWARE not in settings.MIDDLEWARE:
+        yield Error(
+            "HardeningMiddleware is not in MIDDLEWARE, so no session is ever judged.",
+            hint=f"Add {MIDDLEWARE!r} directly after {AUTH_MIDDLEWARE!r}.",
+            id="hardening.E001",
+        )
+
+
+def middleware_follows_authentication(**_: Any) -> Iterable[CheckMessage]:
+    """E002: what stands between would see a user who has not been judged."""
+    listed = list(settings.MIDDLEWARE)
+    if MIDDLEWARE not in listed:
+        return
+    place = listed.index(MIDDLEWARE)
+    if place == 0 or not _is_authentication(listed[place - 1]):
+        yield Error(
+            "HardeningMiddleware does not stand directly after AuthenticationMiddleware.",
+            hint=f"Move {MIDDLEWARE!r} directly after {AUTH_MIDDLEWARE!r} in MIDDLEWARE.",
+            id="hardening.E002",
+        )
+
+
+def _is_authentication(path: str) -> bool:
+    from django.contrib.auth.middleware import AuthenticationMiddleware  # noqa: PLC0415
+    from django.utils.module_loading import import_string  # noqa: PLC0415
+
+    try:
+        middleware = import_string(path)
+    except ImportError:
+        return False
+    return isinstance(middleware, type) and issubclass(middleware, AuthenticationMiddleware)
+
+
+def backend_is_installed(**_: Any) -> Iterable[CheckMessage]:
+    """E003: the backend brings the facts along and tells passwords from other sign-ins."""
+    if not _our_places():
+        yield Error(
+            "HardeningBackend is not in AUTHENTICATION_BACKENDS.",
+            hint=f"Put {OUR_BACKEND!r} in place of {MODEL_BACKEND!r}.",
+            id="hardening.E003",
+        )
+
+
+def backend_is_first(**_: Any) -> Iterable[CheckMessage]:
+    """E004: a backend before ours sees passwords that ours would have refused to hash."""
+    places = _our_places()
+    if places and places[0] != 0:
+        yield Error(
+            "HardeningBackend is not the first of AUTHENTICATION_BACKENDS.",
+            hint=f"Move {OUR_BACKEND!r} to the head of the list.",
+            id="hardening.E004",
+        )
+
+
+def model_backend_is_replaced(**_: Any) -> Iterable[CheckMessage]:
+    """E005: with both, each wrong password is hashed twice and refusals are overruled."""
+    if MODEL_BACKEND in settings.AUTHENTICATION_BACKENDS and _our_places():
+        yield Error(
+            "ModelBackend stands beside HardeningBackend in AUTHENTICATION_BACKENDS.",
+            hint=f"Remove {MODEL_BACKEND!r}; sessions that name it go on.",
+            id="hardening.E005",
+        )
+
+
+def _our_places() -> list[int]:
+    from django.utils.module_loading import import_string  # noqa: PLC0415
+
+    from hardening.backends import HardeningBackend  # noqa: PLC0415 - doors import models
+
+    places = []
+    for index, path in enumerate(settings.AUTHENTICATION_BACKENDS):
+        try:
+            backend = import_string(path)
+        except ImportError:
+            continue
+        if isinstance(backend, type) and issubclass(backend, HardeningBackend):
+            places.append(index)
+    return places
+
+
+def settings_are_understood(**_: Any) -> Iterable[CheckMessage]:
+    """E006: a setting that is not understood is never a default."""
+    for problem in problems():
+        yield Error(problem, hint="Correct it in settings.HARDENING.", id="hardening.E006")
+
+
+def urls_are_included(**_: Any) -> Iterable[CheckMessage]:
+    """E007: whoever is asked for a second factor needs the page that asks."""
+    try:
+        reverse("hardening:verify")
+    except (NoReverseMatch, ImproperlyConfigured):
+        yield Error(
+            "The URLs of hardening are not included, or not under the namespace 'hardening'.",
+            hint="Add path('security/', include('hardening.urls')) to the root URLconf.",
+            id="hardening.E007",
+        )
+
+
+def floor_names_known_roles(**_: Any) -> Iterable[CheckMessage]:
+    """E008: an unknown role counts as "everybody is in it" until it is mended."""
+    if problems():
+        return
+    for entry in conf().POLICIES:
+        # Groups and permissions are looked up by name in the database: their form is enough.
+        if roles.find(entry.role) is None:
+            yield Error(
+                f"HARDENING['POLICIES'] names the unknown role {entry.role!r}.",
+                hint="Register it with hardening.roles.register, or correct the name.",
+                id="hardening.E008",
+            )
+
+
+def floor_asks_what_can_be_reached(**_: Any) -> Iterable[CheckMessage]:
+    """E009: nobody could meet a policy that no installed kind of factor reaches."""
+    if problems():
+        return
+    best = registry.strongest()
+    for entry in conf().POLICIES:
+        if Strength.from_slug(entry.strength) > best:
+            yield Error(
+                f"HARDENING['POLICIES'] asks {entry.role!r} for {entry.strength!r}, "
+                "which no installed kind of factor reaches.",
+                hint="Install a stronger kind of factor, or ask for 'any'.",
+                id="hardening.E009",
+            )
+
+
+def tables_stand_beside_the_users(**_: Any) -> Iterable[CheckMessage]:
+    """E010: the facts ride along in the query for the user, so they need its database."""
+    if router.db_for_write(Account) != router.db_for_write(get_user_model()):
+        yield Error(
+            "The tables of hardening are routed to another database than the user's.",
+            hint="Route the app label 'hardening' to the database of the user model.",
+            id="hardening.E010",
+        )
+
+
+def mail_can_be_sent(**_: Any) -> Iterable[CheckMessage]:
+    """W001: without mail nobody can prove a mailbox or be told of a theft."""
+    backend = settings.EMAIL_BACKEND
+    unset = backend == SMTP_BACKEND and settings.EMAIL_HOST == "localhost" and not settings.DEBUG
+    if backend in NO_MAIL_BACKENDS or unset:
+        yield Caution(
+            "No mail server is configured: first sign-ins need a ticket, and nobody is told.",
+            hint="Set EMAIL_HOST (or EMAIL_BACKEND); until then use 'manage.py hardening_ticket'.",
+            id="hardening.W001",
+        )
+
+
+def vault_has_its_own_keys(**_: Any) -> Iterable[CheckMessage]:
+    """W002 (deploy): one leaked SECRET_KEY would open every authenticator secret too."""
+    if not problems() and keys.is_default():
+        yield Caution(
+            "The vault's keys are derived from SECRET_KEY.",
+            hint="Set HARDENING['VAULT_KEYS'] to a key of its own, then run hardening_rekey.",
+            id="hardening.W002",
+        )
+
+
+def kill_switch_is_off(**_: Any) -> Iterable[CheckMessage]:
+    """W003: the kill switch restores access for everybody, thieves included."""
+    if not problems() and not conf().ENFORCE:
+        yield Caution(
+            "HARDENING['ENFORCE'] is False: no second factor is asked of anybody.",
+            hint="Remove it as soon as the emergency is over.",
+            id="hardening.W003",
+        )
+
+
+def publishers_are_covered(**_: Any) -> Iterable[CheckMessage]:
+    """W004: a role that changes what the public sees, and no policy of the floor covers it."""
+    if problems():
+        return
+    covered = {entry.role for entry in conf().POLICIES}
+    for role in roles.registered():
+        if role.publishes_publicly and not covered & {role.key, "everyone"}:
+            yield Caution(
+                f"The role {role.key!r} publishes publicly and the floor does not cover it.",
+                hint=f"Add {{'role': {role.key!r}}} to HARDENING['POLICIES'], "
+                "or enforce a policy in the admin and silence this check.",
+                id="hardening.W004",
+            )
+
+
+def requests_reach_the_templates(**_: Any) -> Iterable[CheckMessage]:
+    """W005: the banner needs the request; without it deadlines are never shown."""
+    wanted = "django.template.context_processors.request"
+    engines: list[dict[str, Any]] = list(settings.TEMPLATES)
+    listed = [e.get("OPTIONS", {}).get("context_processors", ()) for e in engines]
+    if not any(wanted in processors for processors in listed):
+        yield Caution(
+            "No template engine has the request context processor, so banners stay silent.",
+            hint=f"Add {wanted!r} to the context processors in TEMPLATES.",
+            id="hardening.W005",
+        )
+
+
+CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
+    middleware_is_installed,
+    middleware_follows_authentication,
+    backend_is_installed,
+    backend_is_first,
+    model_backend_is_replaced,
+    settings_are_understood,
+    urls_are_included,
+    floor_names_known_roles,
+    floor_asks_what_can_be_reached,
+    tables_stand_beside_the_users,
+    mail_can_be_sent,
+    kill_switch_is_off,
+    publishers_are_covered,
+    requests_reach_the_templates,
+)
+DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (vault_has_its_own_keys,)
+
+
+def register_all() -> None:
+    """Register every check; called when the app is ready."""
+    for check in CHECKS:
+        register(_listed(check), Tags.security)
+    for check in DEPLOY_CHECKS:
+        register(_listed(check), Tags.security, deploy=True)
+
+
+def _listed(check: Callable[..., Iterable[CheckMessage]]) -> Callable[..., list[CheckMessage]]:
+    def run(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+        return list(check(app_configs=app_configs, **kwargs))
+
+    run.__name__ = check.__name__
+    return run

@@ -1,0 +1,1 @@
+"""Second factors and what else a sign-in can prove; each module knows one thing."""

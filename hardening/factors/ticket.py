@@ -1,0 +1,47 @@
+"""Enrolment tickets: an operator's word in place of a mailbox, for a first factor.
+
+Single use, 24 hours, kept as a keyed digest. The very first superuser of a site that has no mail
+server gets in by one that `hardening_ticket` prints in the shell.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hardening import keys
+from hardening.core import codes
+from hardening.keys import Purpose
+from hardening.models import EnrolmentTicket
+from hardening.models.ticket import TICKET_SECONDS
+from hardening.moments import moment
+
+TICKET_BYTES = 15  # 120 bits
+
+
+def issue(user_pk: Any, random: bytes, *, now: int) -> str:
+    """Make a ticket and return it as it is handed over; older unused ones are void."""
+    shown = codes.recovery_code(random)
+    clean = codes.clean_recovery_code(shown) or ""
+    EnrolmentTicket.objects.filter(user_id=user_pk, used_at__isnull=True).delete()
+    EnrolmentTicket.objects.create(
+        user_id=user_pk,
+        key_id=keys.current(Purpose.TICKET).id,
+        digest=keys.mac(Purpose.TICKET, *_parts(user_pk, clean)),
+        issued_at=moment(now),
+        expires_at=moment(now) + timedelta(seconds=TICKET_SECONDS),
+    )
+    return shown
+
+
+def spend(user_pk: Any, ticket: str, *, now: int) -> bool:
+    """Use a typed ticket up; true for exactly one caller."""
+    clean = codes.clean_recovery_code(ticket)
+    if clean is None:
+        return False
+    digests = [digest for _, digest in keys.macs(Purpose.TICKET, *_parts(user_pk, clean))]
+    return EnrolmentTicket.objects.spend(user_pk, digests, now=now)
+
+
+def _parts(user_pk: Any, clean: str) -> tuple[bytes, bytes]:
+    return str(user_pk).encode(), clean.encode()

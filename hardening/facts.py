@@ -1,0 +1,229 @@
+"""Facts: the query that loads the user loads everything the decision needs.
+
+Account row, site row and one boolean per role that a policy names come along as scalar
+subqueries of the query that Django makes anyway; a guarded page therefore costs no query more,
+and nothing is cached, so nothing is stale. Reads go to the database that is written.
+
+Every annotation is a number or a text under a unique ``hardening_`` name and the primary key is
+filtered last, so that the same query can be compiled once and run through ``raw()``.
+
+The trap: a revision that differs from the policies this process holds means that the booleans
+answered an old question. The policies are read anew and the query runs again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import DatabaseError, connections, router, transaction
+from django.db.models import OuterRef, Subquery
+
+from hardening import policies, roles
+from hardening.core.values import Who
+from hardening.factors import registry
+from hardening.factors.mailbox import email_of
+from hardening.models import Account, SiteState
+from hardening.models.account import SITE_PK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+    from django.db.models.expressions import Combinable
+
+    from hardening.policies import PolicySet
+
+PREFIX = "hardening_"
+ATTRIBUTE = "_hardening_facts"
+ACCOUNT_COLUMNS = {
+    "epoch": 0,
+    "factors": "",
+    "codes_left": 0,
+    "must_change": "",
+    "must_enrol": False,
+    "frozen": False,
+}
+SITE_COLUMNS = {"epoch": 0, "policy_revision": 0}
+_DEFAULTS = {
+    **{f"account_{name}": default for name, default in ACCOUNT_COLUMNS.items()},
+    **{f"site_{name}": default for name, default in SITE_COLUMNS.items()},
+}
+MAX_READS = 3  # policies edited between the two reads of one request, again and again: a fault
+
+log = logging.getLogger("hardening")
+
+
+class FactsError(Exception):
+    """The facts about somebody could not be read. Callers answer 503, for everybody."""
+
+
+class NotMigratedError(Exception):
+    """Our tables do not exist yet: the code was deployed before ``migrate``. Tolerated, loudly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything about one account and the site, as of one query."""
+
+    user: Any
+    columns: dict[str, Any]
+    policies: PolicySet
+
+    @property
+    def member_of(self) -> frozenset[str]:
+        """The roles, among those a policy names, that this user is in."""
+        listed = enumerate(self.policies.roles)
+        return frozenset(role for index, role in listed if self.columns[f"role_{index}"])
+
+    def who(self, *, known_device: bool = True) -> Who:
+        """Return the decision's view; some factors work from known browsers only."""
+        columns = self.columns
+        return Who(
+            active=bool(getattr(self.user, "is_active", True)),
+            frozen=bool(columns["account_frozen"]),
+            factors=registry.decode(columns["account_factors"], known_device=known_device),
+            recovery_codes_left=columns["account_codes_left"],
+            requirement=self.policies.requirement(self.member_of),
+            has_password=self.user.has_usable_password(),
+            must_change=bool(columns["account_must_change"]),
+            must_enrol=bool(columns["account_must_enrol"]),
+            mailbox_usable=bool(email_of(self.user)),
+            account_epoch=columns["account_epoch"],
+            site_epoch=columns["site_epoch"],
+        )
+
+
+def load_user(pk: Any) -> Any:
+    """Return the user with her facts attached, by one query; `None` if there is no such user.
+
+    Raises:
+        FactsError: If the facts cannot be read.
+        NotMigratedError: If our tables are missing.
+    """
+    model = get_user_model()
+    manager = model._default_manager.db_manager(_alias())  # noqa: SLF001 - as ModelBackend does
+
+    def ask(held: PolicySet) -> tuple[Any, dict[str, Any]]:
+        user = _annotated(manager.get_queryset(), held).get(pk=pk)
+        return user, {name: user.__dict__.pop(PREFIX + name) for name in _expressions(held)}
+
+    found = _read(ask, model.DoesNotExist)
+    if found is None:
+        return None
+    user, columns, held = found
+    setattr(user, ATTRIBUTE, Facts(user, columns, held))
+    return user
+
+
+def of(user: Any) -> Facts:
+    """Return the facts that came along with this user, once; else read them.
+
+    Raises:
+        FactsError: If the facts cannot be read.
+        NotMigratedError: If our tables are missing.
+    """
+    attached: Facts | None = user.__dict__.pop(ATTRIBUTE, None)
+    return attached or fresh(user)
+
+
+def fresh(user: Any) -> Facts:
+    """Read the facts about a user who is already loaded, by one query of values.
+
+    Raises:
+        FactsError: If the facts cannot be read, or the user is gone.
+        NotMigratedError: If our tables are missing.
+    """
+    model = get_user_model()
+    queryset = model._base_manager.using(_alias())  # noqa: SLF001 - every user, whatever manager
+
+    def ask(held: PolicySet) -> tuple[Any, dict[str, Any]]:
+        names = [PREFIX + name for name in _expressions(held)]
+        row = _annotated(queryset, held).values(*names).get(pk=user.pk)
+        return user, {name.removeprefix(PREFIX): value for name, value in row.items()}
+
+    found = _read(ask, model.DoesNotExist)
+    if found is None:
+        message = "the account is gone"
+        raise FactsError(message)
+    return Facts(*found)
+
+
+def _alias() -> str:
+    return router.db_for_write(get_user_model())
+
+
+def _read(
+    ask: Callable[[PolicySet], tuple[Any, dict[str, Any]]], missing: type[Exception]
+) -> tuple[Any, dict[str, Any], PolicySet] | None:
+    for _ in range(MAX_READS):
+        held = _guarded(policies.current)
+        try:
+            subject, columns = _guarded(partial(ask, held))
+        except missing:
+            return None
+        for name, default in _DEFAULTS.items():
+            if columns[name] is None:  # no row yet
+                columns[name] = default
+        if columns["site_policy_revision"] == held.revision:
+            return subject, columns, held
+        _guarded(policies.read)
+    message = "the policies changed faster than they could be read"
+    raise FactsError(message)
+
+
+_tables_seen: set[str] = set()  # aliases; until then queries get a savepoint (see `_guarded`)
+
+
+def _guarded(run: Callable[[], Any]) -> Any:
+    """Run a query of ours; tell missing tables apart from every other fault.
+
+    A failed query takes PostgreSQL's transaction along, so until our tables have been seen once
+    in this process the query runs under a savepoint; afterwards it costs nothing extra.
+    """
+    alias = _alias()
+    connection = connections[alias]
+    try:
+        if alias not in _tables_seen and connection.in_atomic_block:
+            with transaction.atomic(using=alias):
+                result = run()
+        else:
+            result = run()
+    except DatabaseError as fault:
+        if alias not in _tables_seen and _tables_missing(alias):
+            log.critical("hardening guards nothing: its tables are missing, run 'migrate'")
+            raise NotMigratedError from fault
+        message = "the facts about an account could not be read"
+        raise FactsError(message) from fault
+    _tables_seen.add(alias)
+    return result
+
+
+def _tables_missing(alias: str) -> bool:
+    try:
+        return Account._meta.db_table not in connections[alias].introspection.table_names()  # noqa: SLF001
+    except DatabaseError:
+        return False
+
+
+def _annotated(queryset: QuerySet[Any], held: PolicySet) -> QuerySet[Any]:
+    annotated: QuerySet[Any] = queryset.annotate(
+        **{PREFIX + name: expression for name, expression in _expressions(held).items()}
+    )
+    return annotated
+
+
+def _expressions(held: PolicySet) -> dict[str, Combinable]:
+    account = Account.objects.filter(user_id=OuterRef("pk"))
+    site = SiteState.objects.filter(pk=SITE_PK)
+    return {
+        **{f"account_{name}": Subquery(account.values(name)[:1]) for name in ACCOUNT_COLUMNS},
+        **{f"site_{name}": Subquery(site.values(name)[:1]) for name in SITE_COLUMNS},
+        **{
+            f"role_{index}": roles.membership(roles.find(role))
+            for index, role in enumerate(held.roles)
+        },
+    }

@@ -1,0 +1,150 @@
+"""What an owner does with factors she has: rename, remove, make new recovery codes.
+
+The door has asked for a fresh proof; each flow asks the decision again, because a door can be
+forgotten. Removing ends every other session; a rename is no change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from hardening import audit, sessions, signals
+from hardening.audit import Event, Where
+from hardening.core.values import Decision, Strength, Verdict, Who
+from hardening.factors import recovery, registry
+from hardening.flows import stepup
+from hardening.flows.prove import tell
+from hardening.models import Account, Factor, RecoveryCode
+from hardening.models.factor import NAME_LENGTH
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
+
+    from hardening.models.account import Account as AccountRow
+
+
+__all__ = ["Change", "Factor", "Security", "find", "make_codes", "named", "needed", "overview"]
+__all__ += ["remove", "rename"]
+
+
+class Change(Enum):
+    """What came of a change."""
+
+    DONE = "done"
+    NOT_FRESH = "not_fresh"
+    GONE = "gone"
+    LAST_REQUIRED = "last_required"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """What the overview shows about an account."""
+
+    factors: tuple[Factor, ...]
+    account: AccountRow
+    codes_made: Any
+
+
+def overview(user: Any) -> Security:
+    """Return the account's factors and the state of its recovery codes."""
+    factors = tuple(Factor.objects.owned(user.pk).confirmed().order_by("confirmed_at", "pk"))
+    first = RecoveryCode.objects.filter(user_id=user.pk).order_by("-created_at").first()
+    account = Account.objects.filter(user_id=user.pk).first() or Account(user_id=user.pk)
+    return Security(factors, account, first.created_at if first else None)
+
+
+def named(user: Any, decision: Decision) -> list[tuple[int, str]]:
+    """Return (id, name) of the authenticators that a decision offers, last used first."""
+    offered = [choice.factor_id for choice in decision.choices if choice.factor_id is not None]
+    rows = Factor.objects.owned(user.pk).confirmed().filter(pk__in=offered)
+    return [(row.pk, row.name) for row in rows.order_by("-last_used_at", "pk")]
+
+
+def find(user: Any, pk: int, *, now: int, where: Where) -> Factor | None:
+    """Return one of this user's authenticators; somebody else's is `None` and an event."""
+    row = Factor.objects.owned(user.pk).confirmed().filter(pk=pk).first()
+    if row is None and Factor.objects.filter(pk=pk).exists():
+        audit.record(Event.FACTOR_FOREIGN, user=user, data={"factor": pk}, now=now, where=where)
+    return row
+
+
+def rename(
+    session: SessionBase, user: Any, row: Factor, name: str, *, now: int, where: Where
+) -> Change:
+    """Give an authenticator another label."""
+    if not _fresh(session, user, now):
+        return Change.NOT_FRESH
+    owned = Factor.objects.owned(user.pk).confirmed().filter(pk=row.pk)
+    if not owned.update(name=name[:NAME_LENGTH]):
+        return Change.GONE
+    data = {"factor": row.pk}
+    audit.record(Event.FACTOR_RENAMED, user=user, data=data, now=now, where=where)
+    return Change.DONE
+
+
+def needed(who: Who, pk: int, *, now: int) -> bool:
+    """True if a policy that is due could not be met without this factor."""
+    due = [demand.strength for demand in who.requirement.demands if demand.due <= now]
+    rest = max((f.strength for f in who.factors if f.id != pk), default=Strength.NONE)
+    return bool(due) and rest < max(due)
+
+
+def remove(session: SessionBase, user: Any, row: Factor, *, now: int, where: Where) -> Change:
+    """Remove an authenticator; with the last one go the recovery codes."""
+    who, decision = stepup.ask(session, user, max_age=None, now=now)
+    if not decision.allowed:
+        return Change.NOT_FRESH
+    if needed(who, row.pk, now=now):
+        return Change.LAST_REQUIRED
+    with transaction.atomic():
+        epoch = Account.objects.bump_epoch(user.pk)
+        if not Factor.objects.retire(row.pk, now=now):
+            return Change.GONE
+        registry.rewrite(user.pk)
+        if not Factor.objects.owned(user.pk).confirmed().exists():
+            recovery.remove_all(user.pk)
+    _restamp(session, user, epoch)
+    signals.factor_removed.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
+    tell(user, "factor_removed", {"authenticator": row.name}, now=now)
+    audit.record(Event.FACTOR_REMOVED, user=user, data={"factor": row.pk}, now=now, where=where)
+    return Change.DONE
+
+
+def make_codes(
+    session: SessionBase, user: Any, random: bytes, *, now: int, where: Where
+) -> tuple[str, ...]:
+    """Replace the recovery codes; an empty tuple means that no fresh proof was there."""
+    who, decision = stepup.ask(session, user, max_age=None, now=now)
+    if not decision.allowed or not who.factors:
+        return ()
+    with transaction.atomic():
+        Account.objects.lock(user.pk)
+        codes = recovery.make(user.pk, random, now=now)
+    tell(user, "recovery_codes_made", {}, now=now)
+    audit.record(Event.RECOVERY_CODES_MADE, user=user, now=now, where=where)
+    return codes
+
+
+def _restamp(session: SessionBase, user: Any, epoch: int) -> None:
+    """Keep the acting session, under the new epoch; its old proofs are no longer fresh."""
+    stamp = sessions.read(session, user.pk)
+    kept = sessions.Stamp(
+        user_pk=stamp.user_pk,
+        id=stamp.id or sessions.new_id(),
+        account_epoch=epoch,
+        site_epoch=stamp.site_epoch,
+        proofs=stamp.proofs,
+        started=stamp.started,
+        known_device=stamp.known_device,
+    )
+    sessions.write(session, kept)
+    session.cycle_key()
+
+
+def _fresh(session: SessionBase, user: Any, now: int) -> bool:
+    _, decision = stepup.ask(session, user, max_age=None, now=now)
+    return decision.verdict is Verdict.ALLOW

@@ -1,0 +1,332 @@
+"""A sign-in from the password to completion: arrive, park, prove, complete, cancel.
+
+Whatever Django's ``login()`` wrote into a session stays only if the decision says `ALLOW`.
+Otherwise the three keys are taken out and a row remembers who waits; to the rest of the site the
+visitor is anonymous until `complete`.
+
+Doors pass the session, the time and the place. A *mark* is put on the session object for the
+middleware, which replaces the response: frameworks wrap the request, but share the session.
+
+The trap: safety rests on the decision made for each live request, never on keys being absent. A
+slow request may save an older copy of the session; the next read of the user parks it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import transaction
+
+from hardening import audit, facts, sessions
+from hardening.audit import Event, Where
+from hardening.conf import conf
+from hardening.core.decision import decide
+from hardening.core.values import Decision, Need, Proof, ProofKind, Session, Verdict
+from hardening.flows import record
+from hardening.models import ParkedLogin
+from hardening.models.parked import Purpose
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
+
+    from hardening.facts import Facts
+    from hardening.flows.record import Waiting
+
+MARK = "_hardening_mark"
+PASSWORD_MARK = "_hardening_password"  # noqa: S105 - a name; on a user object, from the backend to the receiver
+SIGNED_IN = Need()
+OVER = frozenset({Verdict.LOGIN, Verdict.DENY})
+
+
+class Arrival(Enum):
+    """How a sign-in ended for now."""
+
+    COMPLETED = "completed"
+    PARKED = "parked"
+    KEPT = "kept"  # a sign-in repeated with each request; its record goes on
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the middleware must do with the response: `decision` is `None` after a fault."""
+
+    decision: Decision | None
+    row: ParkedLogin | None = None
+    mid_life: bool = False
+
+
+def mark_of(session: SessionBase | None) -> Mark | None:
+    """Return the mark on a session object, if this request put one there."""
+    return getattr(session, MARK, None)
+
+
+def set_mark(session: SessionBase, mark: Mark | None) -> None:
+    """Put a mark on the session object (never into its data), or take it off."""
+    setattr(session, MARK, mark)
+
+
+# --- arriving -------------------------------------------------------------------------------
+
+
+def arrive(
+    session: SessionBase, user: Any, *, kind: ProofKind, in_view: bool, now: int, where: Where
+) -> tuple[Arrival, Decision | None]:
+    """Judge a sign-in that Django's ``login()`` has just written into `session`.
+
+    Args:
+        session: Holds the three keys now.
+        user: Who signed in.
+        kind: `PASSWORD` where our backend checked one, else `UNKNOWN`.
+        in_view: Whether a view called ``login()``, and not a middleware on every request.
+        now: Unix seconds.
+        where: From where.
+
+    Raises:
+        FactsError: If nobody can tell; the caller takes the login out and answers 503.
+        NotMigratedError: If our tables are missing.
+    """
+    found = facts.fresh(user)
+    if kind is ProofKind.UNKNOWN and record.continues(session, user, now=now):
+        kept = record.waiting(session, now=now)
+        if kept is not None:
+            sessions.take_login(session)
+            if in_view:
+                set_mark(session, Mark(kept.decision, kept.row))
+            return Arrival.KEPT, kept.decision
+    record.drop(session, now=now)
+    state, decision = _judge(found, kind, now)
+    if decision.allowed:
+        _settle(session, found, state, now=now, where=where)
+        return Arrival.COMPLETED, decision
+    if decision.verdict in OVER:
+        _end(session, user, decision, now=now, where=where)
+        return Arrival.ENDED, decision
+    row = _park(session, found, state, decision, announced=True, now=now)
+    sessions.take_login(session)
+    set_mark(session, Mark(decision, row))
+    _record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
+    return Arrival.PARKED, decision
+
+
+def begin(
+    session: SessionBase, user: Any, *, backend: str, next_url: str, now: int, where: Where
+) -> tuple[Arrival, Decision]:
+    """Judge a right password before ``login()`` is called, for our own login page.
+
+    `COMPLETED` here means: call ``login()`` now. A login that owes something is parked on a
+    session with a new key, and ``user_logged_in`` waits for completion.
+    """
+    found = facts.fresh(user)
+    state, decision = _judge(found, ProofKind.PASSWORD, now)
+    if decision.allowed:
+        return Arrival.COMPLETED, decision
+    record.drop(session, now=now)
+    if decision.verdict in OVER:
+        audit.record(Event.LOGIN_ENDED, user=user, reason=decision.reason, now=now, where=where)
+        return Arrival.ENDED, decision
+    if SESSION_KEY in session:
+        session.flush()  # somebody else's live session ends here, as Django's login() would do
+    else:
+        session.cycle_key()
+    session[BACKEND_SESSION_KEY] = backend
+    session[HASH_SESSION_KEY] = record.auth_hash(user)
+    row = _park(session, found, state, decision, announced=False, now=now)
+    row.next = next_url
+    row.save(update_fields=["next"])
+    sessions.take_login(session)
+    _record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
+    return Arrival.PARKED, decision
+
+
+def fault(session: SessionBase, user: Any, *, now: int, where: Where) -> None:
+    """Nobody can tell whether this login may stand: it does not. Nothing else is lost."""
+    sessions.take_login(session)
+    set_mark(session, Mark(None))
+    audit.record(Event.LOGIN_FAULT, user=user, now=now, where=where)
+
+
+def _judge(found: Facts, kind: ProofKind, now: int) -> tuple[Session, Decision]:
+    who = found.who()
+    state = Session(
+        proofs=(Proof(kind, now, who.account_epoch),),
+        account_epoch=who.account_epoch,
+        site_epoch=who.site_epoch,
+        started=now,
+        signing_in=True,
+    )
+    return state, decide(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
+
+
+def _settle(session: SessionBase, found: Facts, state: Session, *, now: int, where: Where) -> None:
+    """Stamp a sign-in that owes nothing. Signing in again keeps what was proven before."""
+    before = sessions.read(session, found.user.pk) if sessions.STAMP_KEY in session else None
+    proofs = state.proofs
+    if before and before.account_epoch == state.account_epoch:
+        proofs = sessions.add_proof(before.proofs, state.proofs[0])
+    stamp = sessions.Stamp(
+        user_pk=str(found.user.pk),
+        id=sessions.new_id(),
+        account_epoch=state.account_epoch,
+        site_epoch=state.site_epoch,
+        proofs=proofs,
+        started=now,
+        known_device=state.known_device,
+    )
+    sessions.write(session, stamp)
+    record.note_address(found.user, now=now)
+    audit.record(Event.LOGIN_COMPLETED, user=found.user, now=now, where=where)
+
+
+# --- live sessions ----------------------------------------------------------------------------
+
+
+def judge_live(session: SessionBase, user: Any, *, now: int) -> Decision:
+    """Decide about a live session, for each request that reads the user.
+
+    Raises:
+        FactsError: If nobody can tell; the caller answers 503 and changes nothing.
+        NotMigratedError: If our tables are missing.
+    """
+    found = facts.of(user)
+    stamp = sessions.read(session, user.pk)
+    who = found.who(known_device=stamp.known_device)
+    return decide(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+
+
+def leave(
+    session: SessionBase, user: Any, decision: Decision, *, next_url: str, now: int, where: Where
+) -> None:
+    """Take a live session that may not go on away from its owner: end it, or park it."""
+    if decision.verdict in OVER:
+        _end(session, user, decision, now=now, where=where)
+        return
+    stamp = sessions.read(session, user.pk)
+    row = _park(session, facts.fresh(user), stamp.session(), decision, announced=True, now=now)
+    row.next = next_url
+    sessions.take_login(session)
+    set_mark(session, Mark(decision, row, mid_life=True))
+    _record_parked(Event.SESSION_PARKED, user, decision, now=now, where=where)
+
+
+def _end(session: SessionBase, user: Any, decision: Decision, *, now: int, where: Where) -> None:
+    session.flush()
+    set_mark(session, Mark(decision))
+    audit.record(Event.SESSION_ENDED, user=user, reason=decision.reason, now=now, where=where)
+
+
+# --- parking ------------------------------------------------------------------------------------
+
+
+def _park(
+    session: SessionBase,
+    found: Facts,
+    state: Session,
+    decision: Decision,
+    *,
+    announced: bool,
+    now: int,
+) -> ParkedLogin:
+    ParkedLogin.objects.prune(now=now)
+    return record.open_row(
+        session,
+        found.user,
+        state,
+        purpose=Purpose.LOGIN if state.signing_in else Purpose.LIVE,
+        backend=session[BACKEND_SESSION_KEY],
+        auth_hash=session.get(HASH_SESSION_KEY, ""),
+        reason=decision.reason,
+        announced=announced,
+        now=now,
+    )
+
+
+def conceal(session: SessionBase, row: ParkedLogin, *, mid_life: bool, next_url: str) -> None:
+    """Move what the login wrote out of the session and into the row, sealed.
+
+    Called once, at the end of the request. If the host's transaction was rolled back, it took
+    the row and the session's new key along; both are made anew (login.md, point 5).
+    """
+    written = sessions.take_written(session, everything=mid_life)
+    row.data = record.seal_data(row, written)
+    row.next = next_url or row.next
+    if not ParkedLogin.objects.filter(pk=row.pk, handle=row.handle).update(
+        data=row.data, next=row.next
+    ):
+        row.save(force_insert=True)
+    if session.session_key and not session.exists(session.session_key):
+        kept = dict(session.items())
+        session.create()
+        session.update(kept)
+
+
+def _record_parked(event: Event, user: Any, decision: Decision, *, now: int, where: Where) -> None:
+    data = {"verdict": decision.verdict.value, "roles": list(decision.roles)}
+    audit.record(event, user=user, reason=decision.reason, data=data, now=now, where=where)
+
+
+# --- completing -----------------------------------------------------------------------------------
+
+
+def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) -> bool:
+    """Turn a parked login that owes nothing into a live session; true for exactly one caller.
+
+    The session gets its data back under a new key and is stamped with what was proven. The door
+    then asks ``auth.get_user()``, rotates the CSRF token and sends the signals.
+    """
+    row = waiting.row
+    if not waiting.decision.allowed or waiting.awaits_codes:
+        return False
+    with transaction.atomic():
+        data = record.open_data(row)
+        if not ParkedLogin.objects.claim(row.pk, now=now):
+            return False
+        record.note_address(waiting.user, now=now)
+    session.pop(sessions.PARKED_KEY, None)
+    session.cycle_key()
+    session.update(data or {})
+    session[SESSION_KEY] = waiting.user._meta.pk.value_to_string(waiting.user)  # noqa: SLF001
+    session[BACKEND_SESSION_KEY] = row.backend
+    session[HASH_SESSION_KEY] = row.auth_hash
+    state = waiting.session
+    stamp = sessions.Stamp(
+        user_pk=str(waiting.user.pk),
+        id=state.id or sessions.new_id(),
+        account_epoch=state.account_epoch,
+        site_epoch=state.site_epoch,
+        proofs=state.proofs,
+        started=state.started if state.started is not None else now,
+        known_device=state.known_device,
+        next=row.next,
+    )
+    sessions.write(session, stamp)
+    audit.record(
+        Event.LOGIN_COMPLETED,
+        user=waiting.user,
+        data={"proofs": [proof.kind.value for proof in state.proofs], "data_lost": data is None},
+        now=now,
+        where=where,
+    )
+    return True
+
+
+def cancel(session: SessionBase, *, now: int, where: Where) -> bool:
+    """End the parked login of this session; true if there was one."""
+    waiting = record.waiting(session, now=now)
+    record.drop(session, now=now)
+    if waiting is None:
+        return False
+    audit.record(Event.LOGIN_CANCELLED, user=waiting.user, now=now, where=where)
+    return True
+
+
+def cancel_enrolment(session: SessionBase, user: Any, *, now: int, where: Where) -> None:
+    """End the enrolment beside the live session of `user`, if there is one."""
+    going_on = record.enrolling(session, user, now=now)
+    session.pop(sessions.ENROL_KEY, None)
+    if going_on is not None:
+        ParkedLogin.objects.end(going_on.row.pk, now=now)
+        audit.record(Event.ENROLMENT_CANCELLED, user=user, now=now, where=where)

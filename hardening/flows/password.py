@@ -1,0 +1,67 @@
+"""Changing the password: forced, on a parked login, or of one's own accord on a live session.
+
+Asks for the current password and the new one (OWASP ASVS 5.0 6.2.3). Django's session hash ends
+every other session; the record or session at hand is stamped with the new hash.
+
+The trap: the record of a parked login dies with any password change. The change made on that
+very record must carry it over, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from hardening import audit
+from hardening.audit import Event, Where
+from hardening.core.throttle import CODE_RULES
+from hardening.core.values import Verdict
+from hardening.flows import record
+from hardening.flows.prove import tell
+from hardening.models import Account, ParkedLogin
+from hardening.throttle import subjects
+from hardening.throttle.database import MICROSECONDS, Reservation, reserve
+
+if TYPE_CHECKING:
+    from hardening.flows.record import Waiting
+
+BUDGET = "change_password"
+
+
+def try_current(user: Any, *, now: int) -> Reservation:
+    """Charge one try at the current password, before the form hashes it."""
+    key = subjects.account(BUDGET, user.pk, known_device=True)
+    return reserve(key, CODE_RULES, now_us=now * MICROSECONDS)
+
+
+def change_parked(waiting: Waiting, new: str, *, now: int, where: Where) -> Waiting | None:
+    """Set the new password on a parked login that was asked to; `None` if it was not."""
+    if waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
+        return None
+    user = waiting.user
+    with transaction.atomic():
+        _store(user, new)
+        moved = ParkedLogin.objects.waiting(now=now).filter(pk=waiting.row.pk)
+        moved.update(auth_hash=record.auth_hash(user))
+    _tell(user, now=now, where=where)
+    waiting.row.refresh_from_db()
+    return record.refreshed(waiting, waiting.row, now=now)
+
+
+def change_live(user: Any, new: str, *, now: int, where: Where) -> None:
+    """Set the new password; the door then calls ``update_session_auth_hash``."""
+    with transaction.atomic():
+        _store(user, new)
+    _tell(user, now=now, where=where)
+
+
+def _store(user: Any, new: str) -> None:
+    user.set_password(new)
+    user.save(update_fields=["password"])
+    Account.objects.filter(user_id=user.pk).update(must_change="")
+
+
+def _tell(user: Any, *, now: int, where: Where) -> None:
+    tell(user, "password_changed", {}, now=now)
+    audit.record(Event.PASSWORD_CHANGED, user=user, now=now, where=where)

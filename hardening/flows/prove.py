@@ -1,0 +1,257 @@
+"""Proving something on a record: a code, a recovery code, the mailbox, a ticket.
+
+Every try goes the same way: charge the record, charge the account, judge, then give back what a
+right answer must not cost. A wrong code, a spent code and a disabled factor get one answer.
+
+The trap: the record's limit alone is no limit, because a thief of the password starts as many
+records as he likes. The account's budget is what counts, across sessions and addresses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from hardening import audit, notify, signals, vault
+from hardening.audit import Event, Where
+from hardening.core.throttle import CODE_RULES, MAIL_RULES
+from hardening.core.values import Proof, ProofKind
+from hardening.factors import mailbox, recovery, registry, ticket, totp
+from hardening.factors.totp import Finding
+from hardening.flows import record
+from hardening.flows.record import RecordGoneError, Waiting
+from hardening.models import Account, Factor, ParkedLogin
+from hardening.throttle import subjects
+from hardening.throttle.database import MICROSECONDS, Reservation, reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CODES = "codes"
+WRONG_CODE_MAIL = "mail:wrong_code"
+MAILBOX_MAIL = "mail:mailbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of a try. `waiting` is the record afterwards; `None` means it is over."""
+
+    accepted: bool
+    waiting: Waiting | None = None
+    retry_after: int = 0
+
+
+def second_factor(
+    waiting: Waiting, factor_id: int | None, code: str, *, now: int, where: Where
+) -> Judged:
+    """Judge a code of an authenticator; `factor_id` names it where there are several."""
+    row = _chosen(waiting, factor_id)
+
+    def judge() -> Proof | None:
+        finding = judge_code(row, waiting.user, code, known=waiting.session.known_device, now=now)
+        return _factor_proof(waiting, row, now) if row and finding is Finding.RIGHT else None
+
+    judged = _try(waiting, CODES, judge, now=now, where=where)
+    if not judged.accepted and not judged.retry_after:
+        _tell_wrong_code(waiting.user, now=now)
+    return judged
+
+
+def recovery_code(waiting: Waiting, code: str, *, now: int, where: Where) -> Judged:
+    """Judge a recovery code, used up by this; the owner is told by mail."""
+
+    def judge() -> Proof | None:
+        if not recovery.spend(waiting.user.pk, code, now=now):
+            return None
+        return Proof(ProofKind.RECOVERY_CODE, now, waiting.who.account_epoch)
+
+    judged = _try(waiting, "recovery", judge, now=now, where=where)
+    if judged.accepted:
+        left = max(0, waiting.who.recovery_codes_left - 1)
+        tell(waiting.user, "recovery_code_used", {"left": left}, now=now)
+    elif not judged.retry_after:
+        _tell_wrong_code(waiting.user, now=now)
+    return judged
+
+
+def mailbox_code(waiting: Waiting, code: str, *, now: int, where: Where) -> Judged:
+    """Judge a mailed code."""
+
+    def judge() -> Proof | None:
+        if not mailbox.prove(waiting.row, code, now=now):
+            return None
+        return Proof(ProofKind.MAILBOX, now, waiting.who.account_epoch)
+
+    return _try(waiting, "mailbox", judge, now=now, where=where)
+
+
+def enrolment_ticket(waiting: Waiting, text: str, *, now: int, where: Where) -> Judged:
+    """Judge an operator's ticket."""
+
+    def judge() -> Proof | None:
+        if not ticket.spend(waiting.user.pk, text, now=now):
+            return None
+        return Proof(ProofKind.TICKET, now, waiting.who.account_epoch)
+
+    return _try(waiting, "ticket", judge, now=now, where=where)
+
+
+def password(waiting: Waiting, text: str, *, now: int, where: Where) -> Judged:
+    """Judge the account's password, asked again before a first factor."""
+
+    def judge() -> Proof | None:
+        if not waiting.user.check_password(text):
+            return None
+        return Proof(ProofKind.PASSWORD, now, waiting.who.account_epoch)
+
+    return _try(waiting, "password", judge, now=now, where=where)
+
+
+def mailbox_address(user: Any, *, now: int) -> str:
+    """Return where a mailbox proof goes; empty where there is no address to trust."""
+    try:
+        return mailbox.address_to_prove(user, now=now)
+    except vault.Unsealable:
+        return ""
+
+
+def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where) -> Judged:
+    """Mail a fresh code. `accepted` says whether it went; `retry_after` how long to wait."""
+    address = mailbox_address(waiting.user, now=now)
+    if not address:
+        _say(Event.MAILBOX_CODE_FAILED, waiting, now=now, where=where, reason="no_address")
+        return Judged(accepted=False, waiting=waiting)
+    key = subjects.account(MAILBOX_MAIL, waiting.user.pk, known_device=True)
+    reservation = reserve(key, MAIL_RULES, now_us=now * MICROSECONDS)
+    if not reservation.admitted:
+        _say(Event.MAILBOX_CODE_THROTTLED, waiting, now=now, where=where)
+        return Judged(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
+    code = mailbox.new_code(waiting.row, random, now=now)
+    details = {"code": code, "minutes": mailbox.CODE_SECONDS // 60}
+    sent = notify.deliver(_notice(waiting.user, "mailbox_code", (address,), details, now))
+    if not sent:
+        mailbox.void_code(waiting.row)
+        reservation.refund()
+    event = Event.MAILBOX_CODE_SENT if sent else Event.MAILBOX_CODE_FAILED
+    _say(event, waiting, now=now, where=where)
+    waiting.row.refresh_from_db()
+    return Judged(accepted=sent, waiting=waiting)
+
+
+# --- one way for every try --------------------------------------------------------------------
+
+
+def _try(
+    waiting: Waiting, budget: str, judge: Callable[[], Proof | None], *, now: int, where: Where
+) -> Judged:
+    """Charge, judge, settle. The record's own count is five, the account's in `CODE_RULES`."""
+    if not ParkedLogin.objects.reserve_try(waiting.row.pk, now=now):
+        _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="record_over")
+        return Judged(accepted=False)
+    known = waiting.session.known_device
+    key = subjects.account(budget, waiting.user.pk, known_device=known)
+    reservation = reserve(key, CODE_RULES, now_us=now * MICROSECONDS)
+    if not reservation.admitted:
+        ParkedLogin.objects.refund_try(waiting.row.pk)
+        _say(Event.PROOF_THROTTLED, waiting, now=now, where=where, reason=budget)
+        return Judged(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
+    proof = judge()
+    if proof is None:
+        _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason=budget)
+        alive = ParkedLogin.objects.waiting(now=now).filter(pk=waiting.row.pk).exists()
+        return Judged(accepted=False, waiting=waiting if alive else None)
+    return _accept(waiting, proof, reservation, budget, now=now, where=where)
+
+
+def _accept(
+    waiting: Waiting,
+    proof: Proof,
+    reservation: Reservation,
+    budget: str,
+    *,
+    now: int,
+    where: Where,
+) -> Judged:
+    reservation.refund()
+    ParkedLogin.objects.refund_try(waiting.row.pk)
+    try:
+        after = record.add_proof(waiting, proof, now=now)
+    except RecordGoneError:
+        _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="record_over")
+        return Judged(accepted=False)
+    _say(Event.PROOF_ACCEPTED, waiting, now=now, where=where, reason=budget)
+    return Judged(accepted=True, waiting=after)
+
+
+def judge_code(row: Factor | None, user: Any, code: str, *, known: bool, now: int) -> Finding:
+    """Judge a code against one authenticator and keep its run of consecutive failures.
+
+    `None` as the row (no such factor, or a disabled one) is judged like a wrong code.
+    """
+    if row is None:
+        return Finding.WRONG
+    finding = totp.verify(row, code, now=now)
+    if finding is Finding.RIGHT:
+        Factor.objects.forgive(row.pk, known_device=known)
+        signals.factor_used.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
+    elif finding is not Finding.UNSEALABLE and Factor.objects.count_failure(
+        row.pk, known_device=known
+    ):
+        _disabled(user)
+    return finding
+
+
+def _disabled(user: Any) -> None:
+    """The hundredth wrong code in a row: the facts must say so, under the account's lock."""
+    with transaction.atomic():
+        Account.objects.lock(user.pk)
+        registry.rewrite(user.pk)
+
+
+def usable_row(who_factors: Any, user_pk: Any, factor_id: int | None) -> Factor | None:
+    """Return the authenticator to judge against: the one named, else the first usable one."""
+    usable = [factor.id for factor in who_factors if factor.usable and factor.kind == totp.KIND]
+    chosen = factor_id if factor_id is not None else next(iter(usable), None)
+    if chosen is None or chosen not in usable:
+        return None
+    return Factor.objects.owned(user_pk).confirmed().filter(pk=chosen).first()
+
+
+def _chosen(waiting: Waiting, factor_id: int | None) -> Factor | None:
+    return usable_row(waiting.who.factors, waiting.user.pk, factor_id)
+
+
+def _factor_proof(waiting: Waiting, row: Factor, now: int) -> Proof:
+    return Proof(ProofKind.FACTOR, now, waiting.who.account_epoch, factor_id=row.pk)
+
+
+# --- telling ------------------------------------------------------------------------------------
+
+
+def tell(user: Any, name: str, details: dict[str, Any], *, now: int) -> None:
+    """Send a notice to every address of the account, after commit."""
+    try:
+        to = mailbox.addresses(user, now=now)
+    except vault.Unsealable:
+        to = tuple(filter(None, [mailbox.email_of(user)]))
+    notify.after_commit(_notice(user, name, to, details, now))
+
+
+def _notice(
+    user: Any, name: str, to: tuple[str, ...], details: dict[str, Any], now: int
+) -> notify.Notice:
+    return notify.Notice(name, to, user.get_username(), now, details)
+
+
+def _tell_wrong_code(user: Any, *, now: int) -> None:
+    """The password is known to somebody. Said, but not so often that it becomes a weapon."""
+    key = subjects.account(WRONG_CODE_MAIL, user.pk, known_device=True)
+    if reserve(key, MAIL_RULES, now_us=now * MICROSECONDS).admitted:
+        tell(user, "wrong_code", {}, now=now)
+
+
+def _say(event: Event, waiting: Waiting, *, now: int, where: Where, reason: str = "") -> None:
+    data = {"purpose": str(waiting.row.purpose)}
+    audit.record(event, user=waiting.user, reason=reason, data=data, now=now, where=where)

@@ -1,0 +1,282 @@
+"""The record that step pages work on: opened, found again, given proofs, closed.
+
+One mechanism for three purposes: a sign-in that owes something, a live session that does, and an
+enrolment beside a live session. The session holds a handle, the row everything else.
+
+The trap: a record is only as good as the account it was opened for. Each time it is looked up,
+epochs, password hash and the account's state are compared anew; what does not match is over.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, get_user_model
+from django.utils.crypto import constant_time_compare
+
+from hardening import facts, sessions, vault
+from hardening.conf import conf
+from hardening.core.decision import decide
+from hardening.core.values import Decision, Need, NeedKind, Proof, ProofKind, Session, Verdict, Who
+from hardening.factors import mailbox
+from hardening.models import ParkedLogin
+from hardening.models.parked import Purpose
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
+
+MAX_PROOF_WRITES = 5  # two tabs proving at once; more tries than that is a fault
+OVER = frozenset({Verdict.LOGIN, Verdict.DENY})
+
+
+class RecordGoneError(Exception):
+    """The record ended while it was being worked on (cancelled, claimed, revoked)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A record with everything known about its owner, and what the decision says now."""
+
+    row: ParkedLogin
+    user: Any
+    who: Who
+    session: Session
+    decision: Decision
+
+    @property
+    def enrolling(self) -> bool:
+        """Whether this is an enrolment beside a live session, and not a sign-in."""
+        return self.row.purpose == Purpose.ENROL
+
+    @property
+    def may_enrol(self) -> bool:
+        """Whether a factor may be enrolled on this record right now."""
+        if self.enrolling:
+            return self.decision.allowed
+        return self.decision.verdict is Verdict.ENROL
+
+    @property
+    def replacing(self) -> bool:
+        """Whether a recovery code opened this: the lost authenticator may go."""
+        proven = {proof.factor_id for proof in self.session.proofs if proof.factor_id}
+        known = {factor.id for factor in self.who.factors}
+        return self.session.has(ProofKind.RECOVERY_CODE) and not (proven & known)
+
+    @property
+    def awaits_codes(self) -> bool:
+        """Whether recovery codes were shown and nobody said yet that they are stored."""
+        return self.row.codes_shown
+
+
+def open_row(
+    session: SessionBase,
+    user: Any,
+    state: Session,
+    *,
+    purpose: Purpose,
+    backend: str,
+    auth_hash: str,
+    reason: str,
+    announced: bool,
+    now: int,
+) -> ParkedLogin:
+    """Store a record and put its handle into the session."""
+    key = sessions.ENROL_KEY if purpose is Purpose.ENROL else sessions.PARKED_KEY
+    return ParkedLogin.objects.create(
+        handle=sessions.new_handle(session, key),
+        user_id=user.pk,
+        purpose=purpose,
+        backend=backend,
+        auth_hash=auth_hash,
+        proofs=json.dumps(sessions.proofs_to(state.proofs)),
+        circumstances=json.dumps(_circumstances(state)),
+        account_epoch=state.account_epoch,
+        site_epoch=state.site_epoch,
+        reason=reason,
+        announced=announced,
+        started_at=now,
+        expires_at=now + conf().PARKED_LOGIN_SECONDS,
+    )
+
+
+def waiting(session: SessionBase, *, now: int) -> Waiting | None:
+    """Return the parked login of this session, or `None` if there is none that still counts.
+
+    Raises:
+        FactsError: If nobody can tell.
+    """
+    found = _load(session, sessions.PARKED_KEY, now=now)
+    if found is None:
+        return None
+    row, user, who, state = found
+    decision = decide(Need(), who, state, now=now, enforce=conf().ENFORCE)
+    if decision.verdict in OVER:
+        ParkedLogin.objects.end(row.pk, now=now)
+        return None
+    return Waiting(row, user, who, state, decision)
+
+
+def enrolling(session: SessionBase, user: Any, *, now: int) -> Waiting | None:
+    """Return the enrolment that goes on beside the live session of `user`, or `None`.
+
+    What the live session has proven counts, and so does what was proven for the enrolment.
+    """
+    found = _load(session, sessions.ENROL_KEY, now=now)
+    if found is None or found[1].pk != user.pk:
+        return None
+    row, _, who, state = found
+    live = sessions.read(session, user.pk).session()
+    both = replace(state, proofs=(*live.proofs, *state.proofs))
+    return Waiting(row, user, who, both, may_enrol(who, both, now=now))
+
+
+def may_enrol(who: Who, state: Session, *, now: int) -> Decision:
+    """Ask the decision whether another factor, or a first one, may be enrolled here."""
+    age = who.requirement.step_up_seconds or conf().STEP_UP_SECONDS
+    return decide(Need(NeedKind.ENROL, max_age=age), who, state, now=now)
+
+
+def continues(session: SessionBase, user: Any, *, now: int) -> bool:
+    """True if the login just written repeats the one that waits: same user, backend and hash."""
+    digest = sessions.handle_digest(session, sessions.PARKED_KEY)
+    if digest is None:
+        return False
+    return (
+        ParkedLogin.objects.waiting(now=now)
+        .filter(
+            handle=digest,
+            user_id=user.pk,
+            backend=session.get(BACKEND_SESSION_KEY),
+            auth_hash=session.get(HASH_SESSION_KEY, ""),
+        )
+        .exists()
+    )
+
+
+def add_proof(found: Waiting, proof: Proof, *, now: int, **values: Any) -> Waiting:
+    """Store one more proof on a record and ask the decision again.
+
+    Two tabs may prove at once: the write goes through only if nobody wrote since the read.
+
+    Raises:
+        RecordGoneError: If the record ended meanwhile.
+    """
+    row = found.row
+    for _ in range(MAX_PROOF_WRITES):
+        proofs = sessions.add_proof(_proofs(row), proof)
+        fields = {"proofs": json.dumps(sessions.proofs_to(proofs)), **values}
+        if ParkedLogin.objects.swap_proofs(row.pk, seen=row.version, values=fields):
+            row.refresh_from_db()
+            return refreshed(found, row, now=now)
+        latest = ParkedLogin.objects.filter(pk=row.pk, finished_at__isnull=True).first()
+        if latest is None:
+            break
+        row = latest
+    raise RecordGoneError
+
+
+def refreshed(found: Waiting, row: ParkedLogin, *, now: int) -> Waiting:
+    """Return the record with its owner's facts read anew and the decision asked again."""
+    who = facts.fresh(found.user).who(known_device=found.session.known_device)
+    state = _state(row)
+    if row.purpose == Purpose.ENROL:
+        others = tuple(proof for proof in found.session.proofs if proof not in state.proofs)
+        state = replace(state, proofs=(*others, *state.proofs))
+        return Waiting(row, found.user, who, state, may_enrol(who, state, now=now))
+    decision = decide(Need(), who, state, now=now, enforce=conf().ENFORCE)
+    return Waiting(row, found.user, who, state, decision)
+
+
+def drop(session: SessionBase, *, now: int) -> None:
+    """End whatever waits on this session and forget its handle."""
+    digest = sessions.handle_digest(session, sessions.PARKED_KEY)
+    if digest is None:
+        return
+    for row in ParkedLogin.objects.filter(handle=digest):
+        ParkedLogin.objects.end(row.pk, now=now)
+    session.pop(sessions.PARKED_KEY, None)
+
+
+def head_for(found: Waiting, next_url: str) -> None:
+    """Remember where a person was going when a step page stopped her."""
+    if next_url and next_url != found.row.next:
+        ParkedLogin.objects.filter(pk=found.row.pk).update(next=next_url)
+
+
+def seal_data(row: ParkedLogin, data: dict[str, Any]) -> str:
+    """Seal session keys for the row, bound to it."""
+    return vault.seal(sessions.dumps(data), context=f"parked:{row.handle}") if data else ""
+
+
+def open_data(row: ParkedLogin) -> dict[str, Any] | None:
+    """Return the sealed session keys; `None` if they do not open (they are lost, nothing more)."""
+    if not row.data:
+        return {}
+    try:
+        return sessions.loads(vault.unseal(row.data, context=f"parked:{row.handle}"))
+    except vault.Unsealable:
+        return None
+
+
+def note_address(user: Any, *, now: int) -> bool:
+    """Remember the account's e-mail address; false if the remembered one does not open."""
+    try:
+        mailbox.note_address(user, now=now)
+    except vault.Unsealable:
+        return False
+    return True
+
+
+def auth_hash(user: Any) -> str:
+    """Return the hash that ties a session to the password, as Django's ``login()`` takes it."""
+    return str(user.get_session_auth_hash()) if hasattr(user, "get_session_auth_hash") else ""
+
+
+def _load(
+    session: SessionBase, key: str, *, now: int
+) -> tuple[ParkedLogin, Any, Who, Session] | None:
+    digest = sessions.handle_digest(session, key)
+    if digest is None:
+        return None
+    row = ParkedLogin.objects.waiting(now=now).filter(handle=digest).first()
+    if row is None:
+        return None
+    user = get_user_model()._base_manager.filter(pk=row.user_id).first()  # noqa: SLF001
+    if user is None or not _same_password(user, row):
+        ParkedLogin.objects.end(row.pk, now=now)
+        return None
+    state = _state(row)
+    return row, user, facts.fresh(user).who(known_device=state.known_device), state
+
+
+def _same_password(user: Any, row: ParkedLogin) -> bool:
+    hashes = [auth_hash(user), *getattr(user, "get_session_auth_fallback_hash", list)()]
+    return any(constant_time_compare(one, row.auth_hash) for one in hashes)
+
+
+def _state(row: ParkedLogin) -> Session:
+    circumstances = json.loads(row.circumstances)
+    return Session(
+        proofs=_proofs(row),
+        account_epoch=row.account_epoch,
+        site_epoch=row.site_epoch,
+        signing_in=row.purpose == Purpose.LOGIN,
+        **circumstances,
+    )
+
+
+def _circumstances(state: Session) -> dict[str, Any]:
+    """What was judged at sign-in and is never judged again for this record."""
+    return {
+        "id": state.id,
+        "started": state.started,
+        "known_device": state.known_device,
+        "attack_mode": state.attack_mode,
+        "flagged_address": state.flagged_address,
+    }
+
+
+def _proofs(row: ParkedLogin) -> tuple[Proof, ...]:
+    return sessions.proofs_from(json.loads(row.proofs))

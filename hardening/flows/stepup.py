@@ -1,0 +1,94 @@
+"""Step-up: a live session proves a factor again before something that matters.
+
+A factor, never the password alone, and never a recovery code. Nothing but such a proof makes a
+session fresh; activity does not. The session key rotates (OWASP ASVS 5.0 7.2.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hardening import audit, facts, sessions
+from hardening.audit import Event, Where
+from hardening.conf import conf
+from hardening.core.decision import decide
+from hardening.core.throttle import CODE_RULES
+from hardening.core.values import (
+    Decision,
+    Need,
+    NeedKind,
+    Note,
+    Proof,
+    ProofKind,
+    Session,
+    Strength,
+    Who,
+)
+from hardening.factors.totp import Finding
+from hardening.flows.prove import CODES, judge_code, usable_row
+from hardening.throttle import subjects
+from hardening.throttle.database import MICROSECONDS, reserve
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedUp:
+    """What came of a try."""
+
+    accepted: bool
+    retry_after: int = 0
+
+
+def ask(
+    session: SessionBase,
+    user: Any,
+    *,
+    max_age: int | None,
+    strength: Strength = Strength.ANY,
+    now: int,
+) -> tuple[Who, Decision]:
+    """Ask whether this session is fresh enough; `None` as the age means: by the policies.
+
+    Raises:
+        FactsError: If nobody can tell.
+    """
+    stamp = sessions.read(session, user.pk)
+    who = facts.fresh(user).who(known_device=stamp.known_device)
+    age = max_age
+    if age is None:
+        age = who.requirement.step_up_seconds or conf().STEP_UP_SECONDS
+    need = Need(NeedKind.FRESH, max_age=age, strength=strength)
+    return who, decide(need, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+
+
+def notes(who: Who, *, now: int) -> tuple[Note, ...]:
+    """Return what the pages may say about an account: deadlines, recovery codes running low."""
+    open_door = Session(account_epoch=who.account_epoch, site_epoch=who.site_epoch)
+    return decide(Need(), who, open_door, now=now, enforce=False).notes
+
+
+def prove(
+    session: SessionBase, user: Any, factor_id: int | None, code: str, *, now: int, where: Where
+) -> SteppedUp:
+    """Judge a code and, if it is right, stamp the session with a fresh proof."""
+    stamp = sessions.read(session, user.pk)
+    known = stamp.known_device
+    who = facts.fresh(user).who(known_device=known)
+    key = subjects.account(CODES, user.pk, known_device=known)
+    reservation = reserve(key, CODE_RULES, now_us=now * MICROSECONDS)
+    if not reservation.admitted:
+        audit.record(Event.STEP_UP_THROTTLED, user=user, now=now, where=where)
+        return SteppedUp(accepted=False, retry_after=reservation.retry_after)
+    row = usable_row(who.factors, user.pk, factor_id)
+    if judge_code(row, user, code, known=known, now=now) is not Finding.RIGHT or row is None:
+        audit.record(Event.STEP_UP_REFUSED, user=user, now=now, where=where)
+        return SteppedUp(accepted=False)
+    reservation.refund()
+    proof = Proof(ProofKind.FACTOR, now, who.account_epoch, factor_id=row.pk)
+    sessions.write(session, stamp.with_proof(proof))
+    session.cycle_key()
+    audit.record(Event.STEP_UP_DONE, user=user, data={"factor": row.pk}, now=now, where=where)
+    return SteppedUp(accepted=True)

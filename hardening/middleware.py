@@ -1,0 +1,260 @@
+"""The middleware: decides when the user is first read, and answers for who is parked.
+
+Stands directly after ``AuthenticationMiddleware``. A view that never looks at the user costs
+nothing and stays cacheable. There is no list of exempt URLs: somebody parked is anonymous
+everywhere, and only our own step pages know who waits.
+
+One implementation, sync; under ASGI what may query goes through ``sync_to_async``.
+
+The trap: a response is replaced on the way *out*. Whatever a login view wrote into it (a page
+that says "signed in as …", cookies, a token) must not leave while the login is parked; only the
+CSRF cookie that ``csrf_protect`` put there is kept, or the step page could not be posted.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpResponse
+from django.utils.functional import LazyObject, SimpleLazyObject, empty
+
+from hardening import answers, host, sessions
+from hardening.facts import FactsError, NotMigratedError
+from hardening.flows import login, record
+from hardening.flows.login import Mark
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from django.http import HttpRequest
+    from django.http.response import HttpResponseBase
+
+CSRF_META = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
+REFUSALS = (401, 403)
+
+log = logging.getLogger("hardening")
+
+
+class HardeningMiddleware:
+    """Wraps ``request.user`` and ``request.auser``, and replaces what a parked login answers."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        """Remember the way on; be a coroutine where that is one."""
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Handle one request."""
+        if self.is_async:
+            return self._acall(request)
+        _prepare(request)
+        response = self.get_response(request)
+        return _finish(request, response) if _concerned(request) else response
+
+    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
+        _prepare(request)
+        awaited: Awaitable[HttpResponseBase] = self.get_response(request)
+        response = await awaited
+        if _concerned(request):
+            return await sync_to_async(_finish)(request, response)
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Any, _args: Any, _kwargs: Any
+    ) -> HttpResponse | None:
+        """Note that a view is about to run, and whether it is one of our step pages."""
+        request.hardening_in_view = True  # type: ignore[attr-defined]
+        request.hardening_step = getattr(view, "hardening_step", False)  # type: ignore[attr-defined]
+        return None
+
+    def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponse | None:
+        """A view failed after a login that does not stand: its answer is still ours to give.
+
+        Django logs nothing once this returns a response, so we do.
+        """
+        session = getattr(request, "session", None)
+        if isinstance(fault, FactsError) and session is not None:
+            login.set_mark(session, Mark(None))
+        if login.mark_of(session) is None:
+            return None
+        log.error("the view failed at %s while nobody was signed in", request.path, exc_info=fault)
+        return HttpResponse(status=500)
+
+
+# --- on the way in ---------------------------------------------------------------------------
+
+
+def _prepare(request: HttpRequest) -> None:
+    sessions.watch(request.session)
+    request.hardening_csrf = {name: request.META.get(name) for name in CSRF_META}  # type: ignore[attr-defined]
+    inner, ainner = request.user, request.auser
+    request.user = SimpleLazyObject(lambda: _decided(request, inner))  # type: ignore[assignment]
+
+    async def auser() -> Any:
+        if not hasattr(request, "hardening_user"):
+            await sync_to_async(sessions.adopt_model_backend)(request.session)
+            user = await ainner()
+            request.hardening_user = await sync_to_async(_decided)(request, user)  # type: ignore[attr-defined]
+        return request.hardening_user  # type: ignore[attr-defined]
+
+    request.auser = auser
+
+
+def _decided(request: HttpRequest, inner: Any) -> Any:
+    """Return the user if the decision allows the session; else nobody, and a mark."""
+    user: Any = AnonymousUser()
+    try:
+        sessions.adopt_model_backend(request.session)
+        user = _unwrapped(inner)
+        if not user.is_authenticated:
+            return user
+        return _judged(request, user)
+    except NotMigratedError:
+        return user
+    except Exception:
+        log.exception("a live session could not be judged; answering 503")
+        login.set_mark(request.session, Mark(None))
+        return AnonymousUser()
+
+
+def _judged(request: HttpRequest, user: Any) -> Any:
+    now = int(time.time())
+    decision = login.judge_live(request.session, user, now=now)
+    if decision.allowed:
+        request.hardening_decision = decision  # type: ignore[attr-defined]
+        return user
+    if getattr(request, "hardening_answered", False):
+        return AnonymousUser()  # a streaming body: too late to park, the next request will
+    login.leave(
+        request.session,
+        user,
+        decision,
+        next_url=request.get_full_path() if answers.is_navigation(request) else "",
+        now=now,
+        where=answers.where(request),
+    )
+    return AnonymousUser()
+
+
+def _unwrapped(inner: Any) -> Any:
+    """Evaluate Django's lazy user and return the object inside."""
+    if not isinstance(inner, LazyObject):
+        return inner
+    if inner._wrapped is empty:  # noqa: SLF001
+        inner._setup()  # noqa: SLF001
+    return inner._wrapped  # noqa: SLF001
+
+
+# --- on the way out ----------------------------------------------------------------------------
+
+
+def _concerned(request: HttpRequest) -> bool:
+    """True if there may be something to do; looks only at a session the page has looked at."""
+    request.hardening_answered = True  # type: ignore[attr-defined]
+    session = request.session
+    if login.mark_of(session) is not None:
+        return True
+    return bool(session.accessed) and sessions.PARKED_KEY in session
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    mark = login.mark_of(request.session)
+    if mark is not None:
+        return _replace(request, response, mark)
+    if getattr(request, "hardening_step", False):
+        return response
+    return _towards_step(request, response)
+
+
+def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> HttpResponseBase:
+    """Answer in place of the view: 503, the login page, or the step that is missing."""
+    _forget_user(request)
+    json = answers.wants_json(request, response)
+    response.close()
+    if mark.decision is None:
+        return _keep_csrf(response, answers.unavailable(request, json=json))
+    if mark.row is not None:
+        _drop_messages(request)
+        heading = (
+            response.headers.get("Location") if response.status_code in (301, 302, 303, 307) else ""
+        )
+        login.conceal(
+            request.session,
+            mark.row,
+            mid_life=mark.mid_life,
+            next_url=answers.safe_next(request, None if mark.mid_life else heading),
+        )
+    return _keep_csrf(response, answers.step(mark.decision, json=json))
+
+
+def _forget_user(request: HttpRequest) -> None:
+    anonymous = AnonymousUser()
+
+    async def auser() -> AnonymousUser:
+        return anonymous
+
+    for cached in ("_cached_user", "_acached_user", "hardening_user"):
+        if hasattr(request, cached):
+            delattr(request, cached)
+    request.user = anonymous
+    request.auser = auser
+
+
+def _drop_messages(request: HttpRequest) -> None:
+    """Forget messages that wait to be stored: "signed in as …" tells who was let in half-way."""
+    storage = getattr(request, "_messages", None)
+    if storage is not None:
+        storage._queued_messages = []  # noqa: SLF001 - there is no public way
+        storage.added_new = False
+
+
+def _keep_csrf(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:
+    name = host.csrf_cookie_name()
+    if name in old.cookies:
+        new.cookies[name] = old.cookies[name]
+    return new
+
+
+def _towards_step(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """While a login is parked, what leads to a login page leads to the pending step instead.
+
+    The shape of ``redirect_to_login`` is known by its query, which carries the current path,
+    whatever the login page's URL: the admin and others have their own.
+    """
+    to_login = _leads_to_login(request, response)
+    refused = response.status_code in REFUSALS and not answers.accepts_html(request)
+    if not to_login and not refused:
+        return response
+    now = int(time.time())
+    try:
+        waiting = record.waiting(request.session, now=now)
+    except FactsError:
+        response.close()
+        return answers.unavailable(request, json=answers.wants_json(request, response))
+    if waiting is None:
+        record.drop(request.session, now=now)
+        return response
+    if to_login and answers.is_navigation(request):
+        record.head_for(waiting, answers.safe_next(request, request.get_full_path()))
+    response.close()
+    json = refused or answers.wants_json(request, response)
+    decision = waiting.decision
+    return _keep_csrf(response, answers.step(decision, json=json))
+
+
+def _leads_to_login(request: HttpRequest, response: HttpResponseBase) -> bool:
+    if response.status_code != 302:  # noqa: PLR2004 - the shape of redirect_to_login
+        return False
+    query = urlsplit(response.headers.get("Location", "")).query
+    here = {request.get_full_path(), request.build_absolute_uri()}
+    return any(value in here for _, value in parse_qsl(query))

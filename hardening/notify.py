@@ -1,0 +1,76 @@
+"""Mails: what people are told, when, and to which addresses.
+
+Notices go out after commit and none on rollback; a mail server that is down never stops the
+action (the fault is logged). A mailbox code is different: somebody waits for it, so `deliver`
+sends at once and says whether it went.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from hardening import host
+from hardening.conf import conf
+from hardening.moments import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+log = logging.getLogger("hardening")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One mail. `name` is the template, `details` what it says; secrets stay out of `repr`."""
+
+    name: str
+    to: tuple[str, ...]
+    person: str
+    at: int
+    details: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+def after_commit(notice: Notice) -> None:
+    """Send once the transaction at hand is committed; at once where there is none."""
+    transaction.on_commit(partial(deliver, notice), robust=True)
+
+
+def deliver(notice: Notice) -> bool:
+    """Send now; false if it could not be sent, which is logged without its content."""
+    if not notice.to:
+        return False
+    try:
+        for address in notice.to:  # one mail each: nobody learns the other address
+            _message(notice, [address]).send()
+    except Exception:
+        log.warning("the notice %r could not be sent", notice.name, exc_info=True)
+        return False
+    return True
+
+
+def _message(notice: Notice, to: Sequence[str]) -> EmailMultiAlternatives:
+    language = translation.get_language() or "en"
+    context = {
+        "site_name": host.site_name(),
+        "person": notice.person,
+        "when": moment(notice.at),
+        "support": conf().SUPPORT,
+        "details": notice.details,
+        **notice.details,
+    }
+    base = f"hardening/mail/{notice.name}"
+    with translation.override(language):
+        subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())
+        message = EmailMultiAlternatives(
+            subject, render_to_string(f"{base}.txt", context), host.mail_sender(), list(to)
+        )
+        message.attach_alternative(render_to_string(f"{base}.html", context), "text/html")
+    return message

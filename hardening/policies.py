@@ -1,0 +1,129 @@
+"""Policies: the floor of the settings, the rows of the admin, merged; the strictest wins.
+
+A process holds the policies of one *revision*. The query that loads a user brings the site's
+current revision along, so a process notices a change with its next request and reads the rows
+anew; nothing else is ever cached here.
+
+Grace is arithmetic: a policy has one deadline, ``starts_at + grace_days``, in Unix seconds UTC.
+Nothing is kept per user, so neither signing in again, nor leaving and joining the role, nor
+deleting a factor starts it anew.
+
+The trap: the revision is read *before* the rows. The other way round, a change committed in
+between would be missed until the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hardening.conf import conf
+from hardening.core.values import Demand, Requirement, Strength
+from hardening.models import RolePolicy, SiteState
+from hardening.models.account import SITE_PK
+from hardening.models.policy import FirstEnrolment, Mode
+from hardening.moments import unix
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+DAY_SECONDS = 24 * 60 * 60
+ALWAYS = 0  # a floor without a date is due since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy, from the floor or from a row. `due` in Unix seconds."""
+
+    role: str
+    strength: Strength
+    due: int
+    enforced: bool = True
+    first_by_ticket: bool = False
+    step_up_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """All policies of one revision. `roles` are those that a policy names, in a fixed order."""
+
+    revision: int
+    policies: tuple[Policy, ...]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles whose membership must be known."""
+        return tuple(dict.fromkeys(policy.role for policy in self.policies))
+
+    def requirement(self, member_of: Collection[str]) -> Requirement:
+        """Merge the policies that cover a member of these roles."""
+        return merge(policy for policy in self.policies if policy.role in member_of)
+
+
+_held: PolicySet | None = None
+_held_floor: tuple[Policy, ...] = ()
+
+
+def floor() -> tuple[Policy, ...]:
+    """Return the policies of the settings; no row can lower them."""
+    return tuple(
+        Policy(
+            role=entry.role,
+            strength=Strength.from_slug(entry.strength),
+            due=ALWAYS if entry.due is None else entry.due,
+        )
+        for entry in conf().POLICIES
+    )
+
+
+def current() -> PolicySet:
+    """Return the policies this process holds; read them if it holds none or the floor changed."""
+    if _held is None or _held_floor != floor():
+        return read()
+    return _held
+
+
+def read() -> PolicySet:
+    """Read the policies from the database and hold them."""
+    global _held, _held_floor  # noqa: PLW0603 - one value per process, replaced whole
+    _held_floor = floor()
+    revision = SiteState.objects.filter(pk=SITE_PK).values_list("policy_revision", flat=True)
+    known = revision.first() or 0
+    rows = RolePolicy.objects.exclude(mode=Mode.OFF)
+    _held = PolicySet(known, (*_held_floor, *(from_row(row) for row in rows)))
+    return _held
+
+
+def forget() -> None:
+    """Drop what this process holds; the next request reads anew."""
+    global _held  # noqa: PLW0603 - one value per process, replaced whole
+    _held = None
+
+
+def from_row(row: RolePolicy) -> Policy:
+    """Return the value of a row, saved or not (the admin asks before saving)."""
+    return Policy(
+        role=row.role,
+        strength=Strength.from_slug(row.strength),
+        due=unix(row.starts_at) + row.grace_days * DAY_SECONDS,
+        enforced=row.mode == Mode.ENFORCE,
+        first_by_ticket=row.first_enrolment == FirstEnrolment.TICKET,
+        step_up_seconds=row.step_up_seconds,
+    )
+
+
+def merge(policies: Iterable[Policy]) -> Requirement:
+    """Merge policies; the strictest wins in every field, demands stay apart."""
+    listed = tuple(policies)
+    enforced = [policy for policy in listed if policy.enforced]
+    ages = [policy.step_up_seconds for policy in enforced if policy.step_up_seconds is not None]
+    return Requirement(
+        demands=tuple(_demand(policy) for policy in enforced),
+        reported=tuple(_demand(policy) for policy in listed if not policy.enforced),
+        first_by_ticket=any(policy.first_by_ticket for policy in enforced),
+        step_up_seconds=min(ages, default=None),
+    )
+
+
+def _demand(policy: Policy) -> Demand:
+    return Demand(strength=policy.strength, due=policy.due, role=policy.role)

@@ -1,0 +1,102 @@
+"""What we do when Django says that somebody signed in, and when our own rows change."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.signals import user_logged_in
+
+from hardening import answers, sessions, signals
+from hardening.core.values import ProofKind
+from hardening.facts import NotMigratedError
+from hardening.flows import login
+from hardening.flows.login import Arrival
+
+if TYPE_CHECKING:
+    from hardening.core.values import Decision
+
+log = logging.getLogger("hardening")
+
+
+def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None:
+    """Judge every login, by whatever view, middleware or test client it was made.
+
+    Bears ``request=None`` and requests without a session: token packages send the signal too.
+    """
+    del sender
+    session = getattr(request, "session", None)
+    if session is None or sessions.is_completing(session):
+        return
+    now = int(time.time())
+    password = user.__dict__.pop(login.PASSWORD_MARK, False)
+    in_view = getattr(request, "hardening_in_view", False)
+    where = answers.where(request)
+    try:
+        arrival, decision = login.arrive(
+            session,
+            user,
+            kind=ProofKind.PASSWORD if password else ProofKind.UNKNOWN,
+            in_view=in_view,
+            now=now,
+            where=where,
+        )
+    except NotMigratedError:
+        return
+    except Exception:
+        log.exception("a sign-in could not be judged and does not stand")
+        login.fault(session, user, now=now, where=where)
+        _make_anonymous(request)
+        return
+    _carry_out(request, user, arrival, decision, in_view=in_view)
+
+
+def _carry_out(
+    request: Any, user: Any, arrival: Arrival, decision: Decision | None, *, in_view: bool
+) -> None:
+    session = request.session
+    if arrival is Arrival.COMPLETED:
+        signals.login_completed.send_robust(sender=type(user), user=user, request=request)
+        return
+    if not in_view:
+        _make_anonymous(request)
+    if arrival is Arrival.KEPT:
+        _undo_token_rotation(request)
+    elif arrival is Arrival.PARKED and decision is not None:
+        signals.login_parked.send_robust(
+            sender=type(user), user=user, request=request, reason=decision.reason
+        )
+        mark = login.mark_of(session)
+        if not sessions.is_watched(session) and mark is not None and mark.row is not None:
+            # No middleware will see this session (`Client.login`): hide what it holds now.
+            login.conceal(session, mark.row, mid_life=True, next_url="")
+            login.set_mark(session, None)
+
+
+def _make_anonymous(request: Any) -> None:
+    anonymous = AnonymousUser()
+
+    async def auser() -> AnonymousUser:
+        return anonymous
+
+    request.user = anonymous
+    request.auser = auser
+
+
+def _undo_token_rotation(request: Any) -> None:
+    """A login repeated with each request must not make each form's CSRF token stale."""
+    kept = getattr(request, "hardening_csrf", None)
+    if kept is None:
+        return
+    for name, value in kept.items():
+        if value is None:
+            request.META.pop(name, None)
+        else:
+            request.META[name] = value
+
+
+def connect() -> None:
+    """Connect once; called when the app is ready."""
+    user_logged_in.connect(judge_login, dispatch_uid="hardening.judge_login")

@@ -1,0 +1,101 @@
+"""For host projects' tests: sign somebody in who owes a second factor, make codes.
+
+``Client.login`` and ``force_login`` park a mandated user, as they should; `login` signs her in
+completely. Never import this in code that serves requests: it bypasses what the app is for.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from hardening import sessions
+from hardening.audit import NOWHERE
+from hardening.core import otp
+from hardening.core.values import Proof, ProofKind
+from hardening.factors import recovery, registry, totp
+from hardening.flows import login as login_flow
+from hardening.flows import record
+from hardening.models import Account, Factor, ThrottleCell
+from hardening.moments import moment
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+
+def enrol(user: Any, *, name: str = "Test authenticator") -> Factor:
+    """Give `user` a confirmed authenticator, without mails or events; return its row."""
+    now = int(time.time())
+    with transaction.atomic():
+        Account.objects.bump_epoch(user.pk)
+        row = Factor.objects.create(
+            user_id=user.pk,
+            kind=totp.KIND,
+            name=name,
+            created_at=moment(now),
+            confirmed_at=moment(now),
+        )
+        row.secret = totp.sealed(row, os.urandom(totp.SECRET_BYTES))
+        row.save(update_fields=["secret"])
+        registry.rewrite(user.pk)
+    return row
+
+
+def recovery_codes(user: Any) -> tuple[str, ...]:
+    """Give `user` a set of recovery codes and return them."""
+    random = os.urandom(recovery.SET_SIZE * recovery.CODE_BYTES)
+    Account.objects.of(user.pk)
+    with transaction.atomic():
+        return recovery.make(user.pk, random, now=int(time.time()))
+
+
+def code_for(user: Any, *, at: int | None = None) -> str:
+    """Return the code that the newest authenticator of `user` shows, now or at a Unix time.
+
+    A code works once: for a second one within 30 seconds, ask for a time 30 seconds on.
+
+    Raises:
+        Factor.DoesNotExist: If the user has no authenticator.
+    """
+    row = Factor.objects.owned(user.pk).confirmed().latest("pk")
+    return otp.code_at(secret_of(row), now=int(time.time()) if at is None else at)
+
+
+def secret_of(row: Factor) -> bytes:
+    """Return the raw secret of an authenticator."""
+    return totp.secret_of(row)
+
+
+def login(client: Client, user: Any) -> None:
+    """Sign `user` in completely, with a factor proven a moment ago; enrols one if she has none."""
+    factor = Factor.objects.owned(user.pk).confirmed().last() or enrol(user)
+    client.force_login(get_user_model()._base_manager.get(pk=user.pk))  # noqa: SLF001
+    now = int(time.time())
+    session = client.session
+    waiting = record.waiting(session, now=now)
+    if waiting is None:  # nothing is asked of this user: only stamp the proof
+        stamp = sessions.read(session, user.pk)
+        proof = Proof(ProofKind.FACTOR, now, stamp.account_epoch, factor_id=factor.pk)
+        sessions.write(session, stamp.with_proof(proof))
+    else:
+        proof = Proof(ProofKind.FACTOR, now, waiting.who.account_epoch, factor_id=factor.pk)
+        proven = record.add_proof(waiting, proof, now=now)
+        login_flow.complete(session, proven, now=now, where=NOWHERE)
+    session.save()
+    _keep(client, session)
+
+
+def _keep(client: Client, session: Any) -> None:
+    """Put the session's new key into the client's cookie."""
+    from django.conf import settings  # noqa: PLC0415 - a test tool, as Django's own client does
+
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+
+
+def no_throttle() -> None:
+    """Forget every counter: the next try is the first one."""
+    ThrottleCell.objects.all().delete()

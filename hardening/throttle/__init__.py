@@ -1,0 +1,1 @@
+"""Limits on guessing: what is counted, under which keys, and where the counts live."""

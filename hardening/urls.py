@@ -1,0 +1,43 @@
+"""The URLs of our pages, namespace ``hardening``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from hardening.views.account import (
+    ChangePasswordView,
+    FactorView,
+    OverviewView,
+    StepUpView,
+)
+from hardening.views.enrolment import EnrolTotpView, EnrolView, RecoveryCodesView
+from hardening.views.signin import (
+    CancelView,
+    ConfirmPasswordView,
+    LoginView,
+    MailboxView,
+    RecoverView,
+    RecoveryCodeView,
+    TicketView,
+    VerifyView,
+)
+
+app_name = "hardening"
+
+urlpatterns = [
+    path("", OverviewView.page(), name="overview"),
+    path("login/", LoginView.page(), name="login"),
+    path("verify/", VerifyView.page(), name="verify"),
+    path("recovery-code/", RecoveryCodeView.page(), name="recovery_code"),
+    path("recover/", RecoverView.page(), name="recover"),
+    path("mailbox/", MailboxView.page(), name="mailbox"),
+    path("ticket/", TicketView.page(), name="ticket"),
+    path("confirm-password/", ConfirmPasswordView.page(), name="confirm_password"),
+    path("cancel/", CancelView.page(), name="cancel"),
+    path("enrol/", EnrolView.page(), name="enrol"),
+    path("enrol/authenticator/", EnrolTotpView.page(), name="enrol_totp"),
+    path("recovery-codes/", RecoveryCodesView.page(), name="recovery_codes"),
+    path("factor/<int:pk>/", FactorView.page(), name="factor"),
+    path("step-up/", StepUpView.page(), name="step_up"),
+    path("change-password/", ChangePasswordView.page(), name="change_password"),
+]

@@ -1,0 +1,1 @@
+"""Pages. A view reads the request, calls one flow and says what came of it."""

@@ -1,0 +1,329 @@
+"""The owner's pages: overview, one authenticator, step-up, changing the password."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME, update_session_auth_hash
+from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.http import Http404, HttpResponse
+from django.middleware.csrf import rotate_token
+from django.shortcuts import resolve_url
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from hardening import answers, audit, roles, sessions
+from hardening.access import requires
+from hardening.core.values import NoteKind, ProofKind, Verdict
+from hardening.factors import recovery
+from hardening.flows import authenticators, password, stepup
+from hardening.flows.authenticators import Change
+from hardening.forms import CodeForm, NameForm, NewPasswordForm
+from hardening.moments import moment
+from hardening.views import wording
+from hardening.views.page import PageView, StepHead
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from hardening.core.values import Decision, Who
+    from hardening.flows.authenticators import Factor
+    from hardening.flows.record import Waiting
+
+BIGGEST_PK = 2**63 - 1
+RECENT_EVENTS = 10
+
+
+class LiveView(PageView):
+    """A page for whoever is signed in; somebody who waits is led to the pending step."""
+
+    def gate(self) -> HttpResponse | None:
+        """Return where somebody who is not signed in must go, or `None`."""
+        waiting = self.waiting()
+        if waiting is not None:
+            return self.advance(waiting)
+        if self.request.user.is_authenticated:
+            return None
+        if self.json:
+            return answers.sign_in_again()
+        return self.go(answers.login_page(self.request.get_full_path()))
+
+
+class OverviewView(LiveView):
+    """The security page: one sentence on top, then what there is."""
+
+    template_name = "overview.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show it."""
+        return self.gate() or self._page(request)
+
+    def _page(self, request: HttpRequest) -> HttpResponse:
+        who, _decision = stepup.ask(request.session, request.user, max_age=None, now=self.now)
+        security = authenticators.overview(request.user)
+        notes = {note.kind: note for note in stepup.notes(who, now=self.now)}
+        deadline = notes.get(NoteKind.DEADLINE)
+        usable = {factor.id: factor.usable for factor in who.factors}
+        rows = [_shown(row, usable.get(row.pk, False)) for row in security.factors]
+        summary = _summary(who, deadline is not None)
+        return self.show(
+            summary=summary,
+            protected=bool(who.factors),
+            deadline=moment(deadline.value) if deadline else None,
+            requirements=wording.requirements(who, self.now),
+            authenticators=rows,
+            codes_left=security.account.codes_left,
+            codes_total=recovery.SET_SIZE,
+            password_changed=None,
+            must_change=bool(security.account.must_change),
+            events=[
+                {"at": event.at, "text": wording.event(event.event)}
+                for event in audit.recent(request.user, RECENT_EVENTS)
+            ],
+            can_remove=True,
+            recovered=_recovered(request),
+            payload={
+                "protected": bool(who.factors),
+                "authenticators": [{"id": row["pk"], "name": row["name"]} for row in rows],
+                "recovery_codes_left": security.account.codes_left,
+            },
+        )
+
+
+class FactorView(LiveView):
+    """One authenticator: rename it, or remove it. Every method asks for a fresh proof."""
+
+    template_name = "factor.html"
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show it."""
+        return self.gate() or _factor_page(request, view=self, pk=pk)
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Rename or remove it."""
+        return self.gate() or _factor_change(request, view=self, pk=pk)
+
+    def find(self, pk: int) -> Factor:
+        """Return this user's authenticator; anybody else's is 404 and an event."""
+        where = answers.where(self.request)
+        row = None
+        if pk <= BIGGEST_PK:
+            row = authenticators.find(self.request.user, pk, now=self.now, where=where)
+        if row is None:
+            raise Http404
+        return row
+
+    def render_factor(
+        self, row: Factor, form: NameForm, refused: str = "", status: int = 200
+    ) -> HttpResponse:
+        """Show one authenticator with what removing it would do."""
+        last = len(authenticators.overview(self.request.user).factors) == 1
+        consequence = (
+            _("Your other sessions end. Your account is then protected by the password alone.")
+            if last
+            else _("Codes from this authenticator stop working and your other sessions end.")
+        )
+        return self.show(
+            form=form, status=status, authenticator=row, consequence=consequence, refused=refused
+        )
+
+
+@requires()
+def _factor_page(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResponse:
+    row = view.find(pk)
+    who, _decision = stepup.ask(request.session, request.user, max_age=None, now=view.now)
+    return view.render_factor(
+        row, NameForm(initial={"name": row.name}), _refusal(who, row, view.now)
+    )
+
+
+@requires()
+def _factor_change(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResponse:
+    row = view.find(pk)
+    where = answers.where(request)
+    if view.data.get("action") == "remove":
+        change = authenticators.remove(
+            request.session, request.user, row, now=view.now, where=where
+        )
+        done = _("The authenticator was removed. Your other sessions have ended.")
+    else:
+        form = NameForm(view.data)
+        if not form.is_valid():
+            return view.render_factor(row, form)
+        change = authenticators.rename(
+            request.session, request.user, row, form.cleaned_data["name"], now=view.now, where=where
+        )
+        done = _("The authenticator was renamed.")
+    if change is Change.LAST_REQUIRED:
+        who, _decision = stepup.ask(request.session, request.user, max_age=None, now=view.now)
+        refused = _refusal(who, row, view.now)
+        return view.render_factor(row, NameForm(initial={"name": row.name}), refused, status=409)
+    if change is not Change.DONE:
+        raise Http404
+    _say(request, done)
+    return view.go(resolve_url("hardening:overview"))
+
+
+class StepUpView(LiveView):
+    """Prove a factor again. Recovery codes do not count here."""
+
+    template_name = "step_up.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the field."""
+        blocked = self.gate()
+        if blocked is not None:
+            return blocked
+        _who, decision = stepup.ask(request.session, request.user, max_age=-1, now=self.now)
+        if decision.allowed:  # the kill switch is on
+            return self.go(self._next())
+        if decision.verdict is not Verdict.STEP_UP:
+            return self.go(resolve_url("hardening:enrol"))
+        return self._page(self._form(decision), decision)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Judge the code."""
+        blocked = self.gate()
+        if blocked is not None:
+            return blocked
+        _who, decision = stepup.ask(request.session, request.user, max_age=-1, now=self.now)
+        if decision.verdict is not Verdict.STEP_UP:
+            return self.go(self._next() if decision.allowed else resolve_url("hardening:enrol"))
+        form = self._form(decision, self.data)
+        if not form.is_valid():
+            return self._page(form, decision)
+        chosen = form.cleaned_data.get("authenticator")
+        code = form.cleaned_data["code"]
+        where = answers.where(request)
+        done = stepup.prove(request.session, request.user, chosen, code, now=self.now, where=where)
+        if done.accepted:
+            rotate_token(request)
+            return self.go(self._next())
+        if done.retry_after:
+            return self.wait(form, done.retry_after, **self._context(decision))
+        form.add_error("code", _("That code was not accepted."))
+        return self._page(form, decision)
+
+    def _form(self, decision: Decision, data: Any = None) -> CodeForm:
+        return CodeForm(data, authenticators=authenticators.named(self.request.user, decision))
+
+    def _page(self, form: CodeForm, decision: Decision) -> HttpResponse:
+        return self.show(form=form, **self._context(decision))
+
+    def _context(self, decision: Decision) -> dict[str, Any]:
+        return {
+            "step": StepHead(person=self.masked(self.request.user), is_sign_in=False),
+            "next": self._next(),
+            "purpose": _("What comes next is important, so we make sure that it is you."),
+            "can_use_code": any(choice.factor_id for choice in decision.choices),
+            "cancel_url": resolve_url("hardening:overview"),
+        }
+
+    def _next(self) -> str:
+        request = self.request
+        given = request.POST.get(REDIRECT_FIELD_NAME) or request.GET.get(REDIRECT_FIELD_NAME)
+        return answers.safe_next(request, given) or resolve_url("hardening:overview")
+
+
+class ChangePasswordView(PageView):
+    """A new password: demanded, on a parked login, or of one's own accord."""
+
+    template_name = "change_password.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the rules and the fields."""
+        waiting = self.waiting()
+        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
+            return self.advance(waiting)
+        if waiting is None and not request.user.is_authenticated:
+            return self.over()
+        return self._page(NewPasswordForm(waiting.user if waiting else request.user), waiting)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Set it."""
+        waiting = self.waiting()
+        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
+            return self.advance(waiting)
+        if waiting is None and not request.user.is_authenticated:
+            return self.over()
+        user = waiting.user if waiting else request.user
+        reservation = password.try_current(user, now=self.now)
+        form = NewPasswordForm(user, self.data)
+        if not reservation.admitted:
+            return self.wait(
+                NewPasswordForm(user), reservation.retry_after, on=waiting, **self._context(waiting)
+            )
+        valid = form.is_valid()
+        if "old_password" in form.cleaned_data:
+            reservation.refund()
+        if not valid:
+            return self._page(form, waiting)
+        new = form.cleaned_data["new_password1"]
+        return self._changed(request, waiting, new)
+
+    def _changed(self, request: HttpRequest, waiting: Waiting | None, new: str) -> HttpResponse:
+        where = answers.where(request)
+        if waiting is not None:
+            after = password.change_parked(waiting, new, now=self.now, where=where)
+            return self.advance(after) if after else self.over()
+        user = request.user
+        password.change_live(user, new, now=self.now, where=where)
+        update_session_auth_hash(request, user)  # type: ignore[arg-type]  # authenticated above
+        _say(request, _("Your password was changed. Your other sessions have ended."))
+        return self.go(resolve_url("hardening:overview"))
+
+    def _page(self, form: NewPasswordForm, waiting: Waiting | None) -> HttpResponse:
+        return self.show(form=form, on=waiting, **self._context(waiting))
+
+    def _context(self, waiting: Waiting | None) -> dict[str, Any]:
+        return {
+            "why": wording.why(waiting.decision) if waiting else "",
+            "rules": password_validators_help_text_html(),
+        }
+
+
+def _shown(row: Factor, usable: bool) -> dict[str, Any]:  # noqa: FBT001 - private
+    return {
+        "pk": row.pk,
+        "name": row.name,
+        "added": row.confirmed_at,
+        "last_used": row.last_used_at,
+        "usable": usable,
+    }
+
+
+def _summary(who: Who, deadline_ahead: bool) -> str:  # noqa: FBT001 - private
+    if deadline_ahead:
+        return _("There is something to do: set up a second factor in time.")
+    if not who.factors:
+        return _("Your account is protected by its password alone.")
+    if who.recovery_codes_left == 0:
+        return _("Your account is protected, but you have no recovery codes left.")
+    return ngettext(
+        "Your account is protected by %(count)s authenticator.",
+        "Your account is protected by %(count)s authenticators.",
+        len(who.factors),
+    ) % {"count": len(who.factors)}
+
+
+def _refusal(who: Who, row: Factor, now: int) -> str:
+    if not authenticators.needed(who, row.pk, now=now):
+        return ""
+    due = [d.role for d in who.requirement.demands if d.due <= now and d.role]
+    labels = ", ".join(dict.fromkeys(roles.label(key) for key in due))
+    return _(
+        "Your role %(roles)s needs a second factor. Add another authenticator first, then "
+        "remove this one."
+    ) % {"roles": labels}
+
+
+def _recovered(request: HttpRequest) -> bool:
+    """True if a recovery code let this session in and no authenticator has been proven since."""
+    state = sessions.read(request.session, request.user.pk).session()
+    return state.has(ProofKind.RECOVERY_CODE) and not state.has(ProofKind.FACTOR)
+
+
+def _say(request: HttpRequest, text: str) -> None:
+    """Queue a message where the host has messages; the page itself shows the new state anyway."""
+    messages.success(request, text, fail_silently=True)
