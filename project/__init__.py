@@ -1,0 +1,1 @@
+"""Backstage: the demo site around the reusable app `hardening`."""

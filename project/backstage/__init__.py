@@ -1,0 +1,1 @@
+"""Backstage: artists, their public pages, and the teams that look after them."""

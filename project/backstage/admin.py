@@ -1,0 +1,73 @@
+"""Backstage in Django's admin: people, artists and their teams. History is for reading only.
+
+The content of a page is not edited here: it would leave no revision.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+
+from project.backstage.models import Artist, ArtistPage, Membership, Revision, User
+
+if TYPE_CHECKING:
+    from django.forms import ModelForm
+    from django.http import HttpRequest
+
+admin.site.site_header = "Backstage"
+admin.site.site_title = "Backstage"
+
+admin.site.register(User, UserAdmin)
+
+
+class MembershipInline(admin.TabularInline):
+    """The team of an artist."""
+
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+@admin.register(Artist)
+class ArtistAdmin(admin.ModelAdmin):
+    """Artists and their teams."""
+
+    list_display = ["name", "slug"]
+    search_fields = ["name"]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [MembershipInline]
+
+    def save_model(
+        self,
+        request: HttpRequest,
+        obj: Artist,
+        form: ModelForm,
+        change: bool,  # noqa: FBT001 - Django's signature
+    ) -> None:
+        """Give a new artist an empty page, which the team then fills."""
+        super().save_model(request, obj, form, change)
+        ArtistPage.objects.get_or_create(artist=obj)
+
+
+@admin.register(Revision)
+class RevisionAdmin(admin.ModelAdmin):
+    """The history of all pages, read-only."""
+
+    list_display = ["page", "number", "at", "author_name"]
+    list_filter = ["page__artist"]
+    list_select_related = ["page__artist"]
+    date_hierarchy = "at"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: history is made by publishing."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        """Refuse: history does not change."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Revision | None = None) -> bool:
+        """Refuse: history does not vanish, except with the artist."""
+        return False

@@ -1,0 +1,202 @@
+"""The people, artists and texts of the demo. All of it is invented; the passwords are public.
+
+The trap: these passwords must pass the site's own validators, and must not be ones that people
+use, or the check against known breaches would stop the demo's accounts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from project.backstage.models import Content, Motif, Palette
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can sign in.
+
+    Attributes:
+        username: Also the local part of the e-mail address.
+        password: Public.
+        what: What the account is for, in the list that the command prints.
+        is_staff: May enter the admin.
+        is_superuser: May do everything there.
+        permissions: Code names of permissions of this app.
+    """
+
+    username: str
+    password: str
+    what: str
+    is_staff: bool = False
+    is_superuser: bool = False
+    permissions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state of a page in its history."""
+
+    author: str
+    days_ago: int
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class ArtistSpec:
+    """An artist, the team by user name, and the page's states, oldest first."""
+
+    slug: str
+    name: str
+    team: dict[str, str]
+    versions: tuple[Version, ...]
+
+
+ACCOUNTS = (
+    Account("fan", "kelp-orbit-71-saffron", "follows artists; a password is enough"),
+    Account("manager", "plinth-umber-38-cicada", "manages Night Trams and Small Weather"),
+    Account("editor", "fjord-nutmeg-54-lattice", "edits Night Trams and Velvet Aerial"),
+    Account(
+        "staff",
+        "quartz-thimble-92-heron",
+        "looks after artists and teams in the admin",
+        is_staff=True,
+        permissions=(
+            "view_user",
+            "view_artist",
+            "add_artist",
+            "change_artist",
+            "view_membership",
+            "add_membership",
+            "change_membership",
+            "delete_membership",
+            "view_revision",
+        ),
+    ),
+    Account(
+        "admin",
+        "bramble-sextant-16-ochre",
+        "superuser; sets the policies",
+        is_staff=True,
+        is_superuser=True,
+    ),
+)
+
+FOLLOWED_BY_FAN = ("night-trams", "salt-harbour-choir")
+
+_NIGHT_TRAMS_FIRST = (
+    "Night Trams began on the last service of line 9, with one keyboard and a borrowed amplifier."
+    "\n\n"
+    "They play where the rails end."
+)
+_NIGHT_TRAMS_NOW = (
+    "Night Trams began on the last service of line 9, with one keyboard and a borrowed amplifier. "
+    "Four years and two records later they still rehearse in the depot."
+    "\n\n"
+    "They play where the rails end."
+    "\n\n"
+    "Their third record, Sparks on the Wire, is out in spring."
+)
+_SALT_HARBOUR = (
+    "Eighteen voices from both sides of a harbour, one of them always late for the ferry."
+    "\n\n"
+    "They sing work songs, weather reports and the timetable of the ferry."
+)
+_VELVET_AERIAL = (
+    "A duo for modular synthesiser and cello. Recorded on rooftops, mixed in the stairwell."
+)
+_SMALL_WEATHER = (
+    "Quiet songs about loud rain."
+    "\n\n"
+    "Small Weather tours by bicycle and plays no venue with more than sixty chairs."
+)
+
+ARTISTS = (
+    ArtistSpec(
+        slug="night-trams",
+        name="Night Trams",
+        team={"manager": "manager", "editor": "editor"},
+        versions=(
+            Version(
+                "manager",
+                61,
+                Content(
+                    "Songs for the last service",
+                    _NIGHT_TRAMS_FIRST,
+                    Motif.TRAM.value,
+                    Palette.SLATE.value,
+                ),
+            ),
+            Version(
+                "editor",
+                9,
+                Content(
+                    "Songs for the last service",
+                    _NIGHT_TRAMS_NOW,
+                    Motif.TRAM.value,
+                    Palette.AMBER.value,
+                ),
+            ),
+            Version(
+                "manager",
+                2,
+                Content(
+                    "Songs for the last service. On tour from March",
+                    _NIGHT_TRAMS_NOW,
+                    Motif.TRAM.value,
+                    Palette.AMBER.value,
+                ),
+            ),
+        ),
+    ),
+    ArtistSpec(
+        slug="salt-harbour-choir",
+        name="Salt Harbour Choir",
+        team={},
+        versions=(
+            Version(
+                "admin",
+                40,
+                Content(
+                    "Eighteen voices and a ferry",
+                    _SALT_HARBOUR,
+                    Motif.TIDE.value,
+                    Palette.TEAL.value,
+                ),
+            ),
+        ),
+    ),
+    ArtistSpec(
+        slug="small-weather",
+        name="Small Weather",
+        team={"manager": "manager"},
+        versions=(
+            Version(
+                "manager",
+                33,
+                Content(
+                    "Quiet songs about loud rain",
+                    _SMALL_WEATHER,
+                    Motif.RAIN.value,
+                    Palette.SLATE.value,
+                ),
+            ),
+        ),
+    ),
+    ArtistSpec(
+        slug="velvet-aerial",
+        name="Velvet Aerial",
+        team={"editor": "editor"},
+        versions=(
+            Version(
+                "editor",
+                21,
+                Content(
+                    "Rooftop recordings",
+                    _VELVET_AERIAL,
+                    Motif.AERIAL.value,
+                    Palette.ROSE.value,
+                ),
+            ),
+        ),
+    ),
+)

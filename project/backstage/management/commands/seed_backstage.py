@@ -1,0 +1,137 @@
+"""Fill the demo site with people, artists, pages and a little history, and say what to try.
+
+Safe to run again: what exists is left as it is, changed pages and passwords included. The
+passwords are printed and public, so the command refuses to run on a site that is not the demo.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from project.backstage import demo_data
+from project.backstage.models import Artist, ArtistPage, Membership, User
+from project.backstage.publishing import Change, publish
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+DEFAULT_PORT = "8000"
+
+WHAT_TO_TRY = """\
+What to try at {site}/
+
+1. Sign in as "fan". A password is all it takes: a fan can only hurt a list of favourites.
+
+2. Sign out, then sign in as "manager". The password is right, and yet nothing opens:
+   - a code is mailed; mails of this demo land at {site}/mailbox/
+   - then an authenticator app is asked for: scan the picture, type the six digits
+   - then ten recovery codes are shown, once; say that you have stored them
+   - only now does the page open. Edit Night Trams at {site}/artists/night-trams/edit/
+     and look at its history, where one click takes a change back.
+
+3. Sign in as "staff" at {site}/admin/. The admin's own sign-in page is guarded as well.
+   "admin" is a superuser and sets the policies.
+
+No phone at hand? "Can't scan?" on the page shows the key; `oathtool --totp -b KEY` makes codes.
+To start afresh, stop the site and delete the folder {data}
+"""
+
+
+class Command(BaseCommand):
+    """Seed the demo site; idempotent."""
+
+    help = "Fill the demo site with people, artists and pages, and print what to try."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the port that is printed, for those who do not set `PORT`."""
+        parser.add_argument(
+            "--port",
+            default=os.environ.get("PORT") or DEFAULT_PORT,
+            help="the port of the site, in the addresses that are printed (default: PORT or 8000)",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Create what is missing and print accounts and suggestions.
+
+        Raises:
+            CommandError: If `settings.DEMO` is not true.
+        """
+        if not settings.DEMO:
+            message = "This site is not the demo; accounts with public passwords stay out of it."
+            raise CommandError(message)
+        with transaction.atomic():
+            seed(now=timezone.now())
+        self._print_accounts()
+        site = f"http://localhost:{options['port']}"
+        self.stdout.write(WHAT_TO_TRY.format(site=site, data=settings.DATA_DIR))
+
+    def _print_accounts(self) -> None:
+        """Print who can sign in, with which password."""
+        self.stdout.write("\nAccounts of the demo")
+        for account in demo_data.ACCOUNTS:
+            user = User.objects.get(username=account.username)
+            known = user.check_password(account.password)
+            password = account.password if known else "(changed since)"
+            self.stdout.write(f"  {account.username:<8}  {password:<26}  {account.what}")
+        self.stdout.write("")
+
+
+def seed(*, now: datetime) -> None:
+    """Create the accounts, artists, pages and changes that do not exist yet."""
+    for account in demo_data.ACCOUNTS:
+        _create_account(account)
+    for spec in demo_data.ARTISTS:
+        _create_artist(spec, now=now)
+    fan = User.objects.get(username="fan")
+    if not fan.follows.exists():
+        fan.follows.set(Artist.objects.filter(slug__in=demo_data.FOLLOWED_BY_FAN))
+
+
+def _create_account(account: demo_data.Account) -> None:
+    """Create one account with its password and permissions, unless it exists."""
+    user, created = User.objects.get_or_create(
+        username=account.username,
+        defaults={
+            "email": f"{account.username}@backstage.example",
+            "is_staff": account.is_staff,
+            "is_superuser": account.is_superuser,
+        },
+    )
+    if not created:
+        return
+    user.set_password(account.password)
+    user.save(update_fields=["password"])
+    user.user_permissions.set(
+        Permission.objects.filter(
+            content_type__app_label="backstage", codename__in=account.permissions
+        )
+    )
+
+
+def _create_artist(spec: demo_data.ArtistSpec, *, now: datetime) -> None:
+    """Create one artist with team, page and history, unless it exists."""
+    artist, created = Artist.objects.get_or_create(slug=spec.slug, defaults={"name": spec.name})
+    if not created:
+        return
+    for username, role in spec.team.items():
+        user = User.objects.get(username=username)
+        Membership.objects.create(artist=artist, user=user, role=role)
+    ArtistPage.objects.create(artist=artist)
+    for version in spec.versions:
+        # Read anew each time: a change is based on the version that its author saw.
+        publish(
+            ArtistPage.objects.get(artist=artist),
+            Change(
+                version.content,
+                author=User.objects.get(username=version.author),
+                at=now - timedelta(days=version.days_ago),
+            ),
+        )

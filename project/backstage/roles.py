@@ -1,0 +1,26 @@
+"""The site's roles, found by `hardening` because this module is called `roles`.
+
+Both change what the public sees, so both say so: a policy can then ask for a second factor, and a
+system check warns where none does. The policies themselves stand in the settings, in
+`HARDENING["POLICIES"]`, and in the admin.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from hardening import roles
+
+roles.register(
+    "artist-page-manager",
+    _("Artist page manager"),
+    Q(artist_memberships__role="manager"),
+    publishes_publicly=True,
+)
+roles.register(
+    "artist-page-editor",
+    _("Artist page editor"),
+    Q(artist_memberships__role="editor"),
+    publishes_publicly=True,
+)
