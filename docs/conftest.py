@@ -1,0 +1,33 @@
+"""Every example in the pages runs: Python blocks as code, `>>>` blocks as doctests.
+
+The blocks of one page share one namespace, top to bottom. A block that only shows (a settings
+fragment with dots in it) is preceded by a comment line `% skip: next "why"`.
+"""
+
+from __future__ import annotations
+
+from doctest import ELLIPSIS
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.myst import DocTestDirectiveParser, PythonCodeBlockParser, SkipParser
+
+pytest_collect_file = Sybil(
+    parsers=[
+        PythonCodeBlockParser(doctest_optionflags=ELLIPSIS),
+        DocTestDirectiveParser(optionflags=ELLIPSIS),
+        SkipParser(),
+    ],
+    patterns=["*.md"],
+    excludes=["_build/**"],
+).pytest()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the examples of each page back in order: pytest-randomly has shuffled them."""
+    places = [place for place, item in enumerate(items) if hasattr(item, "example")]
+    examples = [items[place] for place in places]
+    examples.sort(key=lambda item: (item.path, item.example.line))
+    for place, example in zip(places, examples, strict=True):
+        items[place] = example

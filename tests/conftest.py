@@ -1,0 +1,82 @@
+"""Fixtures for every folder. The ground itself (stages, servers, guard) is `tests/harness.py`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.core.mail.utils import DNS_NAME
+from hypothesis import settings as hypothesis_settings
+
+from tests import guard
+from tests.harness import MissingPart
+
+# Shared machines have slow moments; a property is no benchmark.
+hypothesis_settings.register_profile("shared", deadline=None)
+hypothesis_settings.load_profile("shared")
+
+# Every mail's id names this machine; Django would ask the network what it is called.
+DNS_NAME._fqdn = "localhost"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_outside() -> Iterator[None]:
+    """Fail the test that tried to reach another machine, even if its code shrugged it off."""
+    guard.attempts.clear()
+    yield
+    assert not guard.attempts, f"reached for {guard.attempts}"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """Start with an empty cache: pytest-randomly must not make tests meet each other there."""
+    cache.clear()
+
+
+@pytest.fixture
+def part() -> Callable[..., str]:
+    """Return a function: path of the first program of the given names, or skip and say so."""
+
+    def find(*names: str) -> str:
+        found = next(filter(None, map(shutil.which, names)), None)
+        if found is None:
+            raise MissingPart(names[0])
+        return found
+
+    return find
+
+
+@pytest.fixture
+def oathtool(part: Callable[..., str]) -> Callable[..., str]:
+    """Return `oathtool(secret, at=None)`: the code an authenticator not of our making shows.
+
+    `secret` is Base32, spaces allowed; `at` is Unix seconds, now if not given.
+    """
+    program = part("oathtool")
+
+    def code(secret: str, *, at: int | None = None) -> str:
+        moment = [] if at is None else ["-N", f"@{at}"]
+        # The secret goes in by standard input: arguments are for everybody to read.
+        run = [program, "--totp", "-b", *moment, "-"]
+        done = subprocess.run(run, input=secret, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    return code
+
+
+@pytest.fixture
+def read_qr(part: Callable[..., str]) -> Callable[[Path], str]:
+    """Return `read_qr(picture)`: what a QR reader not of our making sees in a PNG."""
+    program = part("zbarimg")
+
+    def read(picture: Path) -> str:
+        run = [program, "-q", "--raw", "--nodbus", str(picture)]
+        done = subprocess.run(run, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"zbarimg reads no QR code in {picture}"
+        return done.stdout.strip()
+
+    return read

@@ -1,0 +1,92 @@
+"""The ground holds: the guard guards, the locks name no place, floors read what they may."""
+
+from __future__ import annotations
+
+import ast
+import socket
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from tests import guard
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+APP = ROOT / "hardening"
+
+# Settings are read in conf, its neighbour host, checks and models; time enters once, at a door.
+SETTINGS_READERS = ("conf", "host", "checks", "models", "migrations", "testing")
+CLOCK_READERS = (
+    *("access", "admin", "backends", "checks", "context_processors", "management", "middleware"),
+    *("migrations", "receivers", "templatetags", "testing", "views"),
+)
+CLOCKS = {
+    *("time.time", "time.time_ns", "timezone.now", "timezone.localtime", "timezone.localdate"),
+    *("datetime.now", "datetime.today", "datetime.utcnow", "date.today"),
+}
+
+
+def modules_outside(rooms):
+    for path in sorted(APP.rglob("*.py")):
+        if path.relative_to(APP).parts[0].removesuffix(".py") not in rooms:
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_names(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def dotted_names(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name | ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+            yield f"{owner}.{node.attr}"
+
+
+def test_settings_are_read_in_conf_checks_and_models_only():
+    readers = [
+        str(path.relative_to(ROOT))
+        for path, tree in modules_outside(SETTINGS_READERS)
+        if "django.conf.settings" in imported_names(tree)
+    ]
+    assert readers == []
+
+
+def test_the_clock_is_read_at_the_doors_only():
+    readers = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, tree in modules_outside(CLOCK_READERS)
+        for name in {*dotted_names(tree), *imported_names(tree)} & CLOCKS
+    ]
+    assert readers == []
+
+
+@pytest.mark.parametrize("lock", sorted(ROOT.glob(".ci/locks/*.txt")), ids=lambda path: path.name)
+def test_a_lock_names_hashes_and_no_place(lock):
+    text = lock.read_text(encoding="utf-8")
+    assert "--hash=sha256:" in text
+    assert "://" not in text
+    assert "index" not in text
+
+
+def test_a_connection_to_another_machine_is_refused_and_remembered():
+    with pytest.raises(guard.OutsideError), socket.socket() as probe:
+        probe.connect(("192.0.2.1", 80))
+    with pytest.raises(guard.OutsideError):
+        socket.getaddrinfo("example.com", 443)
+    assert guard.attempts == ["192.0.2.1", "example.com"]
+    guard.attempts.clear()
+
+
+def test_this_machine_may_be_reached():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=5).close()
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)

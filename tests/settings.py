@@ -1,0 +1,95 @@
+"""The smallest site that uses `hardening`, for the tests to stand on.
+
+Wired exactly as the documentation tells a host, with nothing of the demo in it. The database is
+SQLite in memory, or what the harness names in `HARDENING_TESTS_DATABASE`: a file or a PostgreSQL
+address.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+HERE = Path(__file__).resolve().parent
+
+
+def database(named: str) -> dict[str, object]:
+    """Return Django's settings for the database that `named` stands for."""
+    if named.startswith("postgresql://"):
+        parts = urlsplit(named)
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": parts.path.removeprefix("/"),
+            "USER": parts.username,
+            "HOST": parts.hostname,
+            "PORT": parts.port,
+        }
+    sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": named or ":memory:"}
+    if named:
+        # Writers queue for the lock when they begin; readers wait for nobody.
+        options = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+        options["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+        sqlite |= {"OPTIONS": options, "TEST": {"NAME": named}}
+    return sqlite
+
+
+SECRET_KEY = "x7Rr0dVw-3mT9qLkZ5cB1nHy8sJfUe4GpXa2iOoDv6tKMb_test-only"
+DEBUG = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "hardening",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hardening.middleware.HardeningMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+AUTHENTICATION_BACKENDS = ["hardening.backends.HardeningBackend"]
+ROOT_URLCONF = "tests.urls"
+LOGIN_URL = "hardening:login"
+LOGIN_REDIRECT_URL = "reads_user"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [HERE / "host" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": database(os.environ.get("HARDENING_TESTS_DATABASE", ""))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Cheap on purpose: the hash is not the subject, except where a test says so and names its own.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+DEFAULT_FROM_EMAIL = "no-reply@example.com"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+STATIC_URL = "static/"
