@@ -56,6 +56,7 @@ class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code from your authenticator app"),
         max_length=CODE_LENGTH,
+        strip=False,  # what counts as white space in a code is the core's business
         widget=_numeric(),
         error_messages={"required": _("Enter the six digits that your app shows.")},
     )
@@ -81,6 +82,7 @@ class RecoveryCodeForm(forms.Form):
     code = forms.CharField(
         label=_("Recovery code"),
         max_length=CODE_LENGTH,
+        strip=False,  # what counts as white space in a code is the core's business
         widget=_long_code(),
         error_messages={"required": _("Enter one of your recovery codes.")},
     )
@@ -92,6 +94,7 @@ class MailboxCodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code from the mail"),
         max_length=CODE_LENGTH,
+        strip=False,  # what counts as white space in a code is the core's business
         widget=_numeric(),
         error_messages={"required": _("Enter the eight digits from the mail.")},
     )
@@ -103,6 +106,7 @@ class TicketForm(forms.Form):
     ticket = forms.CharField(
         label=_("Enrolment ticket"),
         max_length=CODE_LENGTH,
+        strip=False,  # what counts as white space in a code is the core's business
         widget=_long_code(),
         error_messages={"required": _("Enter the ticket that you were given.")},
     )
@@ -114,6 +118,7 @@ class ConfirmForm(forms.Form):
     code = forms.CharField(
         label=_("Code that the app shows now"),
         max_length=CODE_LENGTH,
+        strip=False,  # what counts as white space in a code is the core's business
         widget=_numeric(autofocus=False),  # it would scroll past the picture one has to scan
         error_messages={"required": _("Enter the six digits that your app shows.")},
     )

@@ -54,17 +54,17 @@ def note_address(user: Any, *, now: int) -> Known:
         vault.Unsealable: If the recorded address does not open; callers refuse the proof.
     """
     account = Account.objects.of(user.pk)
-    known = _known(account)
+    remembered = known(account)
     email = email_of(user)
-    if email == known.current:
-        return known
-    if not known.current:
+    if email == remembered.current:
+        return remembered
+    if not remembered.current:
         Account.objects.filter(pk=account.pk, email=account.email).update(
             email=_seal(user.pk, email)
         )
         return Known(current=email)
     # Two changes within the seven days: the proof still goes to the address from before both.
-    previous = known.previous if known.recently_changed(now) else known.current
+    previous = remembered.previous if remembered.recently_changed(now) else remembered.current
     Account.objects.filter(pk=account.pk, email=account.email).update(
         email=_seal(user.pk, email), previous_email=_seal(user.pk, previous), email_since=now
     )
@@ -73,15 +73,15 @@ def note_address(user: Any, *, now: int) -> Known:
 
 def address_to_prove(user: Any, *, now: int) -> str:
     """Return where a proof must go: the address, or the old one just after a change."""
-    known = note_address(user, now=now)
-    return known.previous if known.recently_changed(now) else known.current
+    found = note_address(user, now=now)
+    return found.previous if found.recently_changed(now) else found.current
 
 
 def addresses(user: Any, *, now: int) -> tuple[str, ...]:
     """Return every address that a notice goes to: the current one, and one just replaced."""
-    known = note_address(user, now=now)
-    recent = known.previous if known.recently_changed(now) else ""
-    return tuple(dict.fromkeys(address for address in (known.current, recent) if address))
+    found = note_address(user, now=now)
+    recent = found.previous if found.recently_changed(now) else ""
+    return tuple(dict.fromkeys(address for address in (found.current, recent) if address))
 
 
 def new_code(record: ParkedLogin, random: bytes, *, now: int) -> str:
@@ -135,7 +135,12 @@ def reseal(account: Account) -> bool:
     return unchanged.update(**fresh) == 1
 
 
-def _known(account: Account) -> Known:
+def known(account: Account) -> Known:
+    """Return what an account's row remembers.
+
+    Raises:
+        vault.Unsealable: If it opens with no key of the ring.
+    """
     return Known(
         current=_unseal(account.pk, account.email),
         previous=_unseal(account.pk, account.previous_email),

@@ -15,7 +15,7 @@ from enum import Enum
 from hardening import vault
 from hardening.core import otp
 from hardening.models import Factor, ParkedLogin
-from hardening.models.factor import NAME_LENGTH
+from hardening.models.factor import NAME_LENGTH, NEVER_SPENT
 from hardening.moments import moment
 
 KIND = "totp"
@@ -90,7 +90,7 @@ def pending(record: ParkedLogin) -> Pending | None:
 
 def confirm(waiting: Pending, record: ParkedLogin, code: str, *, name: str, now: int) -> bool:
     """Confirm a pending authenticator with its first code, which is spent by that."""
-    step = otp.match_step(waiting.secret, code, now=now, after=-1)
+    step = _step(waiting.secret, code, now=now, after=NEVER_SPENT)
     if step is None:
         return False
     return Factor.objects.claim_pending(
@@ -104,12 +104,18 @@ def verify(row: Factor, code: str, *, now: int) -> Finding:
         secret = secret_of(row)
     except vault.Unsealable:
         return Finding.UNSEALABLE
-    step = otp.match_step(secret, code, now=now, after=row.last_step)
+    step = _step(secret, code, now=now, after=row.last_step)
     if step is None:
-        stale = otp.match_step(secret, code, now=now, after=-1)
+        stale = _step(secret, code, now=now, after=NEVER_SPENT)
         return Finding.WRONG if stale is None else Finding.REPLAYED
     claimed = Factor.objects.claim_step(row.pk, step, now=now)
     return Finding.RIGHT if claimed else Finding.REPLAYED
+
+
+def _step(secret: bytes, typed: str, *, now: int, after: int) -> int | None:
+    """Return the step that what somebody typed proves; spaces and dashes do not matter."""
+    code = otp.clean_code(typed)
+    return None if code is None else otp.match_step(secret, code, now=now, after=after)
 
 
 def reseal(row: Factor) -> bool:

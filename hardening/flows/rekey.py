@@ -37,10 +37,13 @@ def reseal_all(*, step: Callable[[], None], dry_run: bool, now: int) -> Resealed
     """
     result = Resealed()
     for row in Factor.objects.exclude(secret="").order_by("pk").iterator():
-        _one(result, partial(totp.reseal, row), row.secret, dry_run=dry_run)
+        look = partial(totp.secret_of, row)
+        _one(result, look if dry_run else partial(totp.reseal, row), [row.secret])
         step()
     for account in Account.objects.exclude(email="").order_by("pk").iterator():
-        _one(result, partial(mailbox.reseal, account), account.email, dry_run=dry_run)
+        look = partial(mailbox.known, account)
+        sealed = [account.email, account.previous_email]
+        _one(result, look if dry_run else partial(mailbox.reseal, account), sealed)
         step()
     result.pinned = pinned()
     if not dry_run:
@@ -59,10 +62,12 @@ def pinned() -> int:
     )
 
 
-def _one(result: Resealed, reseal: Callable[[], bool], sealed: str, *, dry_run: bool) -> None:
+def _one(result: Resealed, work: Callable[[], object], sealed: list[str]) -> None:
+    """Open one row's values, re-sealing them where that is the work, and count."""
+    stale = any(vault.needs_resealing(value) for value in sealed if value)
     try:
-        changed = vault.needs_resealing(sealed) if dry_run else reseal()
+        work()
     except vault.Unsealable:
         result.unopened += 1
         return
-    result.changed += int(changed)
+    result.changed += int(stale)

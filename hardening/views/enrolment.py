@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 import segno
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.shortcuts import resolve_url
-from django.utils.decorators import method_decorator
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from hardening import answers, host
 from hardening.access import requires
@@ -90,7 +88,6 @@ class EnrolTotpView(PageView):
             waiting, ConfirmForm(**self._choices(waiting), initial=self._initial(waiting))
         )
 
-    @method_decorator(sensitive_variables())
     def post(self, request: HttpRequest) -> HttpResponse:
         """Confirm it with its first code."""
         waiting = self.any_record()
@@ -154,7 +151,6 @@ class EnrolTotpView(PageView):
         secret = {"key": shown["key"], "uri": shown["uri"]}
         return self.show(form=form, on=waiting, payload=secret, **shown)
 
-    @method_decorator(sensitive_variables())
     def _shown(self, waiting: Waiting) -> dict[str, Any]:
         """Return QR, key and link of the pending authenticator; empty where there is none."""
         pending = enrol.pending(waiting)

@@ -26,7 +26,7 @@ from django.shortcuts import render, resolve_url
 from django.utils.decorators import decorator_from_middleware, method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 
 from hardening import answers, host, sessions, signals
@@ -97,6 +97,7 @@ class PageView(View):
         return view
 
     @method_decorator(sensitive_post_parameters())
+    @method_decorator(sensitive_variables())  # covers every frame below, down to the core
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Handle a request; a fault in the facts is a 503 for everybody."""
         self.now = int(time.time())
