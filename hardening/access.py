@@ -32,7 +32,7 @@ HTTP_FORBIDDEN = 403
 
 
 def requires(
-    *, max_age: int | None = None, strength: Strength = Strength.ANY
+    *, max_age: int | None = None, strength: Strength = Strength.ANY, always: bool = False
 ) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
     """Let a view run only if a factor was proven in this session not long ago.
 
@@ -40,6 +40,7 @@ def requires(
         max_age: Seconds; `None` takes what the policies of the person's roles say, else the
             setting ``STEP_UP_SECONDS``.
         strength: What the factor must reach.
+        always: Ask even while the kill switch is on.
 
     Returns:
         A decorator for function views (``method_decorator`` puts it on methods).
@@ -48,7 +49,7 @@ def requires(
     def decorator(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            refused = refusal(request, max_age=max_age, strength=strength)
+            refused = refusal(request, max_age=max_age, strength=strength, always=always)
             return view(request, *args, **kwargs) if refused is None else refused
 
         return guarded
@@ -57,7 +58,11 @@ def requires(
 
 
 def refusal(
-    request: HttpRequest, *, max_age: int | None = None, strength: Strength = Strength.ANY
+    request: HttpRequest,
+    *,
+    max_age: int | None = None,
+    strength: Strength = Strength.ANY,
+    always: bool = False,
 ) -> HttpResponse | None:
     """Return the answer that leads to a fresh proof, or `None` if there is one already."""
     json = answers.wants_json(request)
@@ -65,13 +70,18 @@ def refusal(
         return answers.sign_in_again() if json else _to(answers.login_page(_back(request)))
     try:
         _who, decision = stepup.ask(
-            request.session, request.user, max_age=max_age, strength=strength, now=int(time.time())
+            request.session,
+            request.user,
+            max_age=max_age,
+            strength=strength,
+            always=always,
+            now=int(time.time()),
         )
     except FactsError:
         return answers.unavailable(request, json=json)
     if decision.allowed:
         return None
-    stepping_up = decision.verdict is Verdict.STEP_UP
+    stepping_up = decision.verdict in (Verdict.STEP_UP, Verdict.CHALLENGE)
     url = resolve_url("hardening:step_up" if stepping_up else "hardening:enrol")
     if json:
         code = steps.JSON_CODES[Verdict.STEP_UP if stepping_up else Verdict.ENROL]

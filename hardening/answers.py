@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import DisallowedHost
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -53,7 +54,10 @@ def safe_next(request: HttpRequest, url: str | None) -> str:
     """Return the path and query of `url` if it leads to this host, else an empty text."""
     if not url or len(url) > MAX_NEXT_LENGTH or _UNSAFE.search(url):
         return ""
-    allowed = {request.get_host()}
+    try:
+        allowed = {request.get_host()}
+    except DisallowedHost:
+        return ""
     if not url_has_allowed_host_and_scheme(url, allowed, require_https=request.is_secure()):
         return ""
     parts = urlsplit(url)

@@ -49,6 +49,16 @@ def csrf_cookie_name() -> str:
     return str(settings.CSRF_COOKIE_NAME)
 
 
+def session_cookie_name() -> str:
+    """Return the name of the session cookie."""
+    return str(settings.SESSION_COOKIE_NAME)
+
+
+def saves_every_request() -> bool:
+    """True where Django saves each session again with each request."""
+    return bool(settings.SESSION_SAVE_EVERY_REQUEST)
+
+
 def session_serializer() -> Any:
     """Return the host's session serializer, so that what it stored can be stored again."""
     return import_string(settings.SESSION_SERIALIZER)()

@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import SynchronousOnlyOperation
 from django.http import HttpResponse
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
@@ -121,6 +122,8 @@ def _decided(request: HttpRequest, inner: Any) -> Any:
         return _judged(request, user)
     except NotMigratedError:
         return user
+    except SynchronousOnlyOperation:  # an async view reads request.user: Django's own clear error
+        raise
     except Exception:
         log.exception("a live session could not be judged; answering 503")
         login.set_mark(request.session, Mark(None))
@@ -164,6 +167,8 @@ def _concerned(request: HttpRequest) -> bool:
     session = request.session
     if login.mark_of(session) is not None:
         return True
+    if not host.saves_every_request():
+        sessions.keep_cookie(session, presented=host.session_cookie_name() in request.COOKIES)
     return bool(session.accessed) and sessions.PARKED_KEY in session
 
 

@@ -86,7 +86,18 @@ def read(session: SessionBase, user_pk: Any) -> Stamp:
     if not isinstance(kept, dict):
         proof = Proof(ProofKind.PASSWORD, at=None, epoch=0)
         return Stamp(str(user_pk), "", account_epoch=0, site_epoch=0, proofs=(proof,))
-    stamp = Stamp(
+    try:
+        stamp = _stamp_from(kept)
+    except (KeyError, TypeError, ValueError, IndexError):
+        stamp = None
+    if stamp is None or stamp.user_pk != str(user_pk):
+        # Somebody else's proofs prove nothing; an epoch below zero matches no account.
+        return Stamp(str(user_pk), "", account_epoch=-1, site_epoch=-1)
+    return stamp
+
+
+def _stamp_from(kept: dict[str, Any]) -> Stamp:
+    return Stamp(
         user_pk=kept["user"],
         id=kept["id"],
         account_epoch=kept["epochs"][0],
@@ -96,10 +107,6 @@ def read(session: SessionBase, user_pk: Any) -> Stamp:
         known_device=kept["known"],
         next=kept.get("next", ""),
     )
-    if stamp.user_pk != str(user_pk):
-        # Somebody else's proofs prove nothing, and an epoch below zero matches no account.
-        return Stamp(str(user_pk), "", account_epoch=-1, site_epoch=-1)
-    return stamp
 
 
 def write(session: SessionBase, stamp: Stamp) -> None:
@@ -234,6 +241,25 @@ def take_written(session: SessionBase, *, everything: bool) -> dict[str, Any]:
     if not everything and MESSAGES_KEY in before:
         session[MESSAGES_KEY] = before[MESSAGES_KEY]
     return taken
+
+
+def forget_written(session: SessionBase) -> None:
+    """Drop what this request wrote, but for the login that was written last."""
+    before = getattr(session, _BEFORE, {})
+    for key in list(session.keys()):
+        if key not in AUTH_KEYS | {CSRF_SESSION_KEY} and before.get(key) != session[key]:
+            del session[key]
+
+
+def keep_cookie(session: SessionBase, *, presented: bool) -> None:
+    """Let a request that came with an old key not delete the cookie that replaced it.
+
+    When a sign-in rotates the key, requests still in flight with the old one find no session,
+    and Django answers them by deleting the cookie, which is the new one by then. Sessions that
+    were changed (``logout()`` flushes) are none of this.
+    """
+    if presented and session.accessed and not session.modified and session.is_empty():
+        session.is_empty = lambda: False  # type: ignore[method-assign]
 
 
 def dumps(data: dict[str, Any]) -> bytes:

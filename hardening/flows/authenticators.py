@@ -95,7 +95,7 @@ def needed(who: Who, pk: int, *, now: int) -> bool:
 
 def remove(session: SessionBase, user: Any, row: Factor, *, now: int, where: Where) -> Change:
     """Remove an authenticator; with the last one go the recovery codes."""
-    who, decision = stepup.ask(session, user, max_age=None, now=now)
+    who, decision = stepup.ask(session, user, max_age=None, always=True, now=now)
     if not decision.allowed:
         return Change.NOT_FRESH
     if needed(who, row.pk, now=now):
@@ -118,7 +118,7 @@ def make_codes(
     session: SessionBase, user: Any, random: bytes, *, now: int, where: Where
 ) -> tuple[str, ...]:
     """Replace the recovery codes; an empty tuple means that no fresh proof was there."""
-    who, decision = stepup.ask(session, user, max_age=None, now=now)
+    who, decision = stepup.ask(session, user, max_age=None, always=True, now=now)
     if not decision.allowed or not who.factors:
         return ()
     with transaction.atomic():
@@ -146,5 +146,5 @@ def _restamp(session: SessionBase, user: Any, epoch: int) -> None:
 
 
 def _fresh(session: SessionBase, user: Any, now: int) -> bool:
-    _, decision = stepup.ask(session, user, max_age=None, now=now)
+    _, decision = stepup.ask(session, user, max_age=None, always=True, now=now)
     return decision.verdict is Verdict.ALLOW

@@ -97,6 +97,7 @@ def arrive(
             if in_view:
                 set_mark(session, Mark(kept.decision, kept.row))
             return Arrival.KEPT, kept.decision
+    _forget_other(session, user)
     record.drop(session, now=now)
     state, decision = _judge(found, kind, now)
     if decision.allowed:
@@ -161,18 +162,22 @@ def _judge(found: Facts, kind: ProofKind, now: int) -> tuple[Session, Decision]:
     return state, decide(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
 
 
+def _forget_other(session: SessionBase, user: Any) -> None:
+    """A second login in one request: nothing that the first one wrote reaches the second."""
+    mark = mark_of(session)
+    if mark is not None and mark.row is not None and mark.row.user_id != user.pk:
+        sessions.forget_written(session)
+    set_mark(session, None)
+
+
 def _settle(session: SessionBase, found: Facts, state: Session, *, now: int, where: Where) -> None:
-    """Stamp a sign-in that owes nothing. Signing in again keeps what was proven before."""
-    before = sessions.read(session, found.user.pk) if sessions.STAMP_KEY in session else None
-    proofs = state.proofs
-    if before and before.account_epoch == state.account_epoch:
-        proofs = sessions.add_proof(before.proofs, state.proofs[0])
+    """Stamp a sign-in that owes nothing; what an older session had proven stays behind."""
     stamp = sessions.Stamp(
         user_pk=str(found.user.pk),
         id=sessions.new_id(),
         account_epoch=state.account_epoch,
         site_epoch=state.site_epoch,
-        proofs=proofs,
+        proofs=state.proofs,
         started=now,
         known_device=state.known_device,
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth.hashers import check_password
 from django.db import transaction
 
 from hardening import audit, notify, signals, vault
@@ -102,7 +103,8 @@ def password(waiting: Waiting, text: str, *, now: int, where: Where) -> Judged:
     """Judge the account's password, asked again before a first factor."""
 
     def judge() -> Proof | None:
-        if not waiting.user.check_password(text):
+        # Not user.check_password(): upgrading an old hash here would end this very session.
+        if not check_password(text, waiting.user.password):
             return None
         return Proof(ProofKind.PASSWORD, now, waiting.who.account_epoch)
 

@@ -129,7 +129,11 @@ def enrolling(session: SessionBase, user: Any, *, now: int) -> Waiting | None:
     row, _, who, state = found
     live = sessions.read(session, user.pk).session()
     both = replace(state, proofs=(*live.proofs, *state.proofs))
-    return Waiting(row, user, who, both, may_enrol(who, both, now=now))
+    decision = may_enrol(who, both, now=now)
+    if decision.verdict in OVER:
+        ParkedLogin.objects.end(row.pk, now=now)
+        return None
+    return Waiting(row, user, who, both, decision)
 
 
 def may_enrol(who: Who, state: Session, *, now: int) -> Decision:

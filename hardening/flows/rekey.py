@@ -37,13 +37,12 @@ def reseal_all(*, step: Callable[[], None], dry_run: bool, now: int) -> Resealed
     """
     result = Resealed()
     for row in Factor.objects.exclude(secret="").order_by("pk").iterator():
-        look = partial(totp.secret_of, row)
-        _one(result, look if dry_run else partial(totp.reseal, row), [row.secret])
+        work = totp.secret_of if dry_run else totp.reseal
+        _one(result, partial(work, row), [row.secret])
         step()
     for account in Account.objects.exclude(email="").order_by("pk").iterator():
-        look = partial(mailbox.known, account)
-        sealed = [account.email, account.previous_email]
-        _one(result, look if dry_run else partial(mailbox.reseal, account), sealed)
+        task = mailbox.known if dry_run else mailbox.reseal
+        _one(result, partial(task, account), [account.email, account.previous_email])
         step()
     result.pinned = pinned()
     if not dry_run:

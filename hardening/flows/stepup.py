@@ -48,9 +48,13 @@ def ask(
     *,
     max_age: int | None,
     strength: Strength = Strength.ANY,
+    always: bool = False,
     now: int,
 ) -> tuple[Who, Decision]:
     """Ask whether this session is fresh enough; `None` as the age means: by the policies.
+
+    `always` asks even while the kill switch is on: it restores access, it does not let whoever
+    has the password remove somebody's second factor.
 
     Raises:
         FactsError: If nobody can tell.
@@ -61,7 +65,7 @@ def ask(
     if age is None:
         age = who.requirement.step_up_seconds or conf().STEP_UP_SECONDS
     need = Need(NeedKind.FRESH, max_age=age, strength=strength)
-    return who, decide(need, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+    return who, decide(need, who, stamp.session(), now=now, enforce=always or conf().ENFORCE)
 
 
 def notes(who: Who, *, now: int) -> tuple[Note, ...]:

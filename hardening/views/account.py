@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hardening.flows.authenticators import Factor
     from hardening.flows.record import Waiting
 
+PROVABLE = (Verdict.STEP_UP, Verdict.CHALLENGE)  # the latter while the kill switch is on
 BIGGEST_PK = 2**63 - 1
 RECENT_EVENTS = 10
 
@@ -129,7 +130,7 @@ class FactorView(LiveView):
         )
 
 
-@requires()
+@requires(always=True)
 def _factor_page(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResponse:
     row = view.find(pk)
     who, _decision = stepup.ask(request.session, request.user, max_age=None, now=view.now)
@@ -138,7 +139,7 @@ def _factor_page(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResp
     )
 
 
-@requires()
+@requires(always=True)
 def _factor_change(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResponse:
     row = view.find(pk)
     where = answers.where(request)
@@ -175,10 +176,10 @@ class StepUpView(LiveView):
         blocked = self.gate()
         if blocked is not None:
             return blocked
-        _who, decision = stepup.ask(request.session, request.user, max_age=-1, now=self.now)
-        if decision.allowed:  # the kill switch is on
-            return self.go(self._next())
-        if decision.verdict is not Verdict.STEP_UP:
+        _who, decision = stepup.ask(
+            request.session, request.user, max_age=-1, always=True, now=self.now
+        )
+        if decision.verdict not in PROVABLE:
             return self.go(resolve_url("hardening:enrol"))
         return self._page(self._form(decision), decision)
 
@@ -187,9 +188,11 @@ class StepUpView(LiveView):
         blocked = self.gate()
         if blocked is not None:
             return blocked
-        _who, decision = stepup.ask(request.session, request.user, max_age=-1, now=self.now)
-        if decision.verdict is not Verdict.STEP_UP:
-            return self.go(self._next() if decision.allowed else resolve_url("hardening:enrol"))
+        _who, decision = stepup.ask(
+            request.session, request.user, max_age=-1, always=True, now=self.now
+        )
+        if decision.verdict not in PROVABLE:
+            return self.go(resolve_url("hardening:enrol"))
         form = self._form(decision, self.data)
         if not form.is_valid():
             return self._page(form, decision)

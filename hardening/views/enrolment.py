@@ -254,7 +254,7 @@ class RecoveryCodesView(PageView):
         )
 
 
-@requires()
+@requires(always=True)
 def _make_live(request: HttpRequest, *, view: RecoveryCodesView, random: bytes) -> HttpResponse:
     where = answers.where(request)
     codes = authenticators.make_codes(

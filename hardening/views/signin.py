@@ -100,7 +100,7 @@ class ProofView(PageView):
         waiting = self.record()
         if waiting is None:
             return self.over()
-        if waiting.decision.verdict not in self.verdicts:
+        if not self.is_due(waiting):
             return self.advance(waiting)
         return self.ask(self.form(waiting), waiting)
 
@@ -109,12 +109,16 @@ class ProofView(PageView):
         waiting = self.record()
         if waiting is None:
             return self.over()
-        if waiting.decision.verdict not in self.verdicts:
+        if not self.is_due(waiting):
             return self.advance(waiting)
         form = self.form(waiting, self.data)
         if not form.is_valid():
             return self.ask(form, waiting)
         return self.answer(form, waiting, self.judge(form, waiting))
+
+    def is_due(self, waiting: Waiting) -> bool:
+        """Say whether this page is what the decision asks for."""
+        return waiting.decision.verdict in self.verdicts
 
     def answer(self, form: Any, waiting: Waiting, judged: Judged) -> HttpResponse:
         """Say what came of a try."""
@@ -151,11 +155,17 @@ class ProofView(PageView):
 
 
 class VerifyView(ProofView):
-    """A code from an authenticator app."""
+    """A code from an authenticator app; also after a recovery code, if the phone is found."""
 
     template_name = "verify.html"
     verdicts = (Verdict.CHALLENGE, Verdict.ENROL)
     wrong = gettext_lazy("That code was not accepted.")
+
+    def is_due(self, waiting: Waiting) -> bool:
+        """Take a code on the way to enrolling too, where an authenticator can be used at all."""
+        if waiting.decision.verdict is Verdict.ENROL:
+            return any(choice.factor_id for choice in waiting.decision.choices)
+        return super().is_due(waiting)
 
     def form(self, waiting: Waiting, data: Any = None) -> CodeForm:
         """Offer a choice where there are several usable authenticators."""
