@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from hardening.models import SecurityEvent
 from hardening.moments import moment
@@ -109,7 +109,9 @@ def record(
     )
     log.info("%s", _line(row))
     try:
-        row.save(force_insert=True)
+        # A savepoint, where a transaction is open: the fault must not take that along.
+        with transaction.atomic():
+            row.save(force_insert=True)
     except DatabaseError:
         # The line above stands; losing the row must not turn a refusal into a fault.
         fault_log.exception("the security event %s could not be stored", event.value)

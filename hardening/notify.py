@@ -44,12 +44,15 @@ def after_commit(notice: Notice) -> None:
 
 
 def deliver(notice: Notice) -> bool:
-    """Send now; false if it could not be sent, which is logged without its content."""
-    if not notice.to:
-        return False
+    """Send now; false if not every mail could be sent, which is logged without its content."""
+    # One mail each: nobody learns the other address, and one that bounces stops no other.
+    sent = [_sent(notice, address) for address in notice.to]
+    return bool(sent) and all(sent)
+
+
+def _sent(notice: Notice, address: str) -> bool:
     try:
-        for address in notice.to:  # one mail each: nobody learns the other address
-            _message(notice, [address]).send()
+        _message(notice, [address]).send()
     except Exception:
         log.warning("the notice %r could not be sent", notice.name, exc_info=True)
         return False

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hardening.views.account import (
-    ChangePasswordView,
-    FactorView,
-    OverviewView,
-    StepUpView,
-)
+from hardening.views.account import FactorView, OverviewView, StepUpView
 from hardening.views.enrolment import EnrolTotpView, EnrolView, RecoveryCodesView
-from hardening.views.signin import (
-    CancelView,
+from hardening.views.password import ChangePasswordView
+from hardening.views.proof import (
     ConfirmPasswordView,
-    LoginView,
     MailboxView,
-    RecoverView,
     RecoveryCodeView,
     TicketView,
     VerifyView,
 )
+from hardening.views.signin import CancelView, LoginView, RecoverView
 
 app_name = "hardening"
 

@@ -108,13 +108,7 @@ def _factor(_need: Need, who: Who, session: Session, now: int) -> Decision | Non
         or (session.remembered and who.requirement.remembered_days > 0)
     ):
         return None
-    choices = _factor_choices(who, reachable)
-    reason = (
-        Reason.FACTOR_NOT_PROVEN
-        if any(choice.factor_id is not None for choice in choices)
-        else Reason.NO_USABLE_FACTOR
-    )
-    return Decision(Verdict.CHALLENGE, reason, choices, roles=_roles_due(who, now))
+    return _challenge(who, reachable, now)
 
 
 def _risk(_need: Need, who: Who, session: Session, _now: int) -> Decision | None:
@@ -133,13 +127,18 @@ def _risk(_need: Need, who: Who, session: Session, _now: int) -> Decision | None
 
 
 def _recovered(_need: Need, who: Who, session: Session, now: int) -> Decision | None:
-    """Row 5: a recovery code let a mandated person in; the lost authenticator is replaced."""
+    """Row 5: a recovery code let a mandated person in; the lost authenticator is replaced.
+
+    The code stands for the fresh proof of that one enrolment, so a stale one enrols nothing.
+    """
     if not session.has(ProofKind.RECOVERY_CODE) or not _due(who, now) or who.break_glass:
         return None
     if any(_proven(factor, session) for factor in who.factors):
         return None
-    choices = (Choice("enrol"), *_usable_factors(who, Strength.ANY))
-    return Decision(Verdict.ENROL, Reason.FACTOR_LOST, choices, roles=_roles_due(who, now))
+    if _fresh(session, now, ProofKind.RECOVERY_CODE, epoch=who.account_epoch):
+        choices = (Choice("enrol"), *_usable_factors(who, Strength.ANY))
+        return Decision(Verdict.ENROL, Reason.FACTOR_LOST, choices, roles=_roles_due(who, now))
+    return _challenge(who, Strength.ANY, now) if who.factors else None
 
 
 def _mandate(_need: Need, who: Who, session: Session, now: int) -> Decision | None:
@@ -304,6 +303,13 @@ def _usable_factors(who: Who, strength: Strength) -> tuple[Choice, ...]:
         for factor in who.factors
         if factor.usable and factor.strength >= strength
     )
+
+
+def _challenge(who: Who, strength: Strength, now: int) -> Decision:
+    choices = _factor_choices(who, strength)
+    usable = any(choice.factor_id is not None for choice in choices)
+    reason = Reason.FACTOR_NOT_PROVEN if usable else Reason.NO_USABLE_FACTOR
+    return Decision(Verdict.CHALLENGE, reason, choices, roles=_roles_due(who, now))
 
 
 def _factor_choices(who: Who, strength: Strength) -> tuple[Choice, ...]:

@@ -11,7 +11,7 @@ old one. The first address ever recorded is no change.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hardening import keys, vault
@@ -62,7 +62,8 @@ def note_address(user: Any, *, now: int) -> Known:
         Account.objects.filter(pk=account.pk, email=account.email).update(
             email=_seal(user.pk, email)
         )
-        return Known(current=email)
+        # No change of its own; but an address that was emptied a moment ago still counts.
+        return replace(remembered, current=email)
     # Two changes within the seven days: the proof still goes to the address from before both.
     previous = remembered.previous if remembered.recently_changed(now) else remembered.current
     Account.objects.filter(pk=account.pk, email=account.email).update(

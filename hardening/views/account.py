@@ -1,12 +1,10 @@
-"""The owner's pages: overview, one authenticator, step-up, changing the password."""
+"""The owner's pages: overview, one authenticator, step-up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import messages
-from django.contrib.auth import REDIRECT_FIELD_NAME, update_session_auth_hash
-from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import Http404, HttpResponse
 from django.middleware.csrf import rotate_token
 from django.shortcuts import resolve_url
@@ -17,9 +15,9 @@ from hardening import answers, audit, roles, sessions
 from hardening.access import requires
 from hardening.core.values import NoteKind, ProofKind, Verdict
 from hardening.factors import recovery
-from hardening.flows import authenticators, password, stepup
+from hardening.flows import authenticators, stepup
 from hardening.flows.authenticators import Change
-from hardening.forms import CodeForm, NameForm, NewPasswordForm
+from hardening.forms import CodeForm, NameForm
 from hardening.moments import moment
 from hardening.views import wording
 from hardening.views.page import PageView, StepHead
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
     from hardening.core.values import Decision, Who
     from hardening.flows.authenticators import Factor
-    from hardening.flows.record import Waiting
 
 PROVABLE = (Verdict.STEP_UP, Verdict.CHALLENGE)  # the latter while the kill switch is on
 BIGGEST_PK = 2**63 - 1
@@ -162,7 +159,7 @@ def _factor_change(request: HttpRequest, *, view: FactorView, pk: int) -> HttpRe
         return view.render_factor(row, NameForm(initial={"name": row.name}), refused, status=409)
     if change is not Change.DONE:
         raise Http404
-    _say(request, done)
+    view.say(done)
     return view.go(resolve_url("hardening:overview"))
 
 
@@ -229,63 +226,6 @@ class StepUpView(LiveView):
         return answers.safe_next(request, given) or resolve_url("hardening:overview")
 
 
-class ChangePasswordView(PageView):
-    """A new password: demanded, on a parked login, or of one's own accord."""
-
-    template_name = "change_password.html"
-
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the rules and the fields."""
-        waiting = self.waiting()
-        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
-            return self.advance(waiting)
-        if waiting is None and not request.user.is_authenticated:
-            return self.over()
-        return self._page(NewPasswordForm(waiting.user if waiting else request.user), waiting)
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Set it."""
-        waiting = self.waiting()
-        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
-            return self.advance(waiting)
-        if waiting is None and not request.user.is_authenticated:
-            return self.over()
-        user = waiting.user if waiting else request.user
-        reservation = password.try_current(user, now=self.now)
-        form = NewPasswordForm(user, self.data)
-        if not reservation.admitted:
-            return self.wait(
-                NewPasswordForm(user), reservation.retry_after, on=waiting, **self._context(waiting)
-            )
-        valid = form.is_valid()
-        if "old_password" in form.cleaned_data:
-            reservation.refund()
-        if not valid:
-            return self._page(form, waiting)
-        new = form.cleaned_data["new_password1"]
-        return self._changed(request, waiting, new)
-
-    def _changed(self, request: HttpRequest, waiting: Waiting | None, new: str) -> HttpResponse:
-        where = answers.where(request)
-        if waiting is not None:
-            after = password.change_parked(waiting, new, now=self.now, where=where)
-            return self.advance(after) if after else self.over()
-        user = request.user
-        password.change_live(user, new, now=self.now, where=where)
-        update_session_auth_hash(request, user)  # type: ignore[arg-type]  # authenticated above
-        _say(request, _("Your password was changed. Your other sessions have ended."))
-        return self.go(resolve_url("hardening:overview"))
-
-    def _page(self, form: NewPasswordForm, waiting: Waiting | None) -> HttpResponse:
-        return self.show(form=form, on=waiting, **self._context(waiting))
-
-    def _context(self, waiting: Waiting | None) -> dict[str, Any]:
-        return {
-            "why": wording.why(waiting.decision) if waiting else "",
-            "rules": password_validators_help_text_html(),
-        }
-
-
 def _shown(row: Factor, usable: bool) -> dict[str, Any]:  # noqa: FBT001 - private
     return {
         "pk": row.pk,
@@ -325,8 +265,3 @@ def _recovered(request: HttpRequest) -> bool:
     """True if a recovery code let this session in and no authenticator has been proven since."""
     state = sessions.read(request.session, request.user.pk).session()
     return state.has(ProofKind.RECOVERY_CODE) and not state.has(ProofKind.FACTOR)
-
-
-def _say(request: HttpRequest, text: str) -> None:
-    """Queue a message where the host has messages; the page itself shows the new state anyway."""
-    messages.success(request, text, fail_silently=True)

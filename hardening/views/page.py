@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import auth
+from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.signals import user_logged_in
 from django.db import transaction
@@ -155,7 +155,7 @@ class PageView(View):
             "site_name": host.site_name(self.request.get_host()),
             "support": conf().SUPPORT,
             "form": form,
-            "step": context.pop("step", None) or (self.head(on) if on else None),
+            "step": context.pop("step", None) or (self.step_head(on) if on else None),
             "problem": "",
             "retry_after": 0,
             **context,
@@ -184,6 +184,10 @@ class PageView(View):
         if self.json:
             return JsonResponse({"code": "ok", "next": url, **payload})
         return HttpResponseRedirect(url)
+
+    def say(self, text: str) -> None:
+        """Queue a message where the host has messages; the page shows the new state anyway."""
+        messages.success(self.request, text, fail_silently=True)
 
     def wait(self, form: Any, retry_after: int, **context: Any) -> HttpResponse:
         """Refuse for now: the page stays, says how long, and keeps what was typed elsewhere."""
@@ -227,7 +231,7 @@ class PageView(View):
             return self.go(resolve_url("hardening:enrol_totp"))
         return self.advance(waiting)
 
-    def head(self, waiting: Waiting) -> StepHead:
+    def step_head(self, waiting: Waiting) -> StepHead:
         """Return the head of the page for somebody who waits."""
         number, of = wording.progress(self.request.resolver_match, waiting)
         return StepHead(

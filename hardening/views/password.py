@@ -1,0 +1,79 @@
+"""A new password: demanded, on a parked login, or of one's own accord."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.shortcuts import resolve_url
+from django.utils.translation import gettext as _
+
+from hardening import answers
+from hardening.core.values import Verdict
+from hardening.flows import password
+from hardening.forms import NewPasswordForm
+from hardening.views import wording
+from hardening.views.page import PageView
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from hardening.flows.record import Waiting
+
+
+class ChangePasswordView(PageView):
+    """The page that sets it."""
+
+    template_name = "change_password.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show the rules and the fields."""
+        waiting = self.waiting()
+        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
+            return self.advance(waiting)
+        if waiting is None and not request.user.is_authenticated:
+            return self.over()
+        return self._page(NewPasswordForm(waiting.user if waiting else request.user), waiting)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Set it."""
+        waiting = self.waiting()
+        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
+            return self.advance(waiting)
+        if waiting is None and not request.user.is_authenticated:
+            return self.over()
+        user = waiting.user if waiting else request.user
+        reservation = password.try_current(user, now=self.now)
+        form = NewPasswordForm(user, self.data)
+        if not reservation.admitted:
+            return self.wait(
+                NewPasswordForm(user), reservation.retry_after, on=waiting, **self._context(waiting)
+            )
+        valid = form.is_valid()
+        if "old_password" in form.cleaned_data:
+            reservation.refund()
+        if not valid:
+            return self._page(form, waiting)
+        new = form.cleaned_data["new_password1"]
+        return self._changed(request, waiting, new)
+
+    def _changed(self, request: HttpRequest, waiting: Waiting | None, new: str) -> HttpResponse:
+        where = answers.where(request)
+        if waiting is not None:
+            after = password.change_parked(waiting, new, now=self.now, where=where)
+            return self.advance(after) if after else self.over()
+        user = request.user
+        password.change_live(user, new, now=self.now, where=where)
+        update_session_auth_hash(request, user)  # type: ignore[arg-type]  # authenticated above
+        self.say(_("Your password was changed. Your other sessions have ended."))
+        return self.go(resolve_url("hardening:overview"))
+
+    def _page(self, form: NewPasswordForm, waiting: Waiting | None) -> HttpResponse:
+        return self.show(form=form, on=waiting, **self._context(waiting))
+
+    def _context(self, waiting: Waiting | None) -> dict[str, Any]:
+        return {
+            "why": wording.why(waiting.decision) if waiting else "",
+            "rules": password_validators_help_text_html(),
+        }
