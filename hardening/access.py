@@ -9,11 +9,13 @@ Source: OWASP ASVS 5.0 7.5.1, 7.5.3.
 
 from __future__ import annotations
 
+import logging
 import time
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 
 HTTP_FORBIDDEN = 403
 
+log = logging.getLogger("hardening")
+
 
 def requires(
     *, max_age: int | None = None, strength: Strength = Strength.ANY, always: bool = False
-) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Let a view run only if a factor was proven in this session not long ago.
 
     Args:
@@ -43,18 +47,41 @@ def requires(
         always: Ask even while the kill switch is on.
 
     Returns:
-        A decorator for function views (``method_decorator`` puts it on methods).
+        A decorator for function views, sync and async (``method_decorator`` puts it on methods).
     """
+    asked = partial(refusal, max_age=max_age, strength=strength, always=always)
 
-    def decorator(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def aguarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                refused = await sync_to_async(asked)(request)
+                return await view(request, *args, **kwargs) if refused is None else refused
+
+            return aguarded
+
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            refused = refusal(request, max_age=max_age, strength=strength, always=always)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            refused = asked(request)
             return view(request, *args, **kwargs) if refused is None else refused
 
         return guarded
 
     return decorator
+
+
+class RequiresMixin:
+    """For class-based views, before ``View``: every method asks for a fresh proof."""
+
+    max_age: int | None = None
+    strength: Strength = Strength.ANY
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Let the request through if a factor was proven not long ago."""
+        asked = requires(max_age=self.max_age, strength=self.strength)
+        view = super().dispatch  # type: ignore[misc]
+        return asked(view)(request, *args, **kwargs)
 
 
 def refusal(
@@ -78,6 +105,7 @@ def refusal(
             now=int(time.time()),
         )
     except FactsError:
+        log.exception("nobody can tell whether a proof is fresh; answering 503")
         return answers.unavailable(request, json=json)
     if decision.allowed:
         return None

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_NEXT_LENGTH = 2000
 UNAVAILABLE_SECONDS = 30
 _R = TypeVar("_R", bound="HttpResponseBase")
-_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 
 
 def where(request: HttpRequest | None) -> Where:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import Error, router, transaction
 
 from hardening.models import SecurityEvent
 from hardening.moments import moment
@@ -47,6 +47,8 @@ class Event(StrEnum):
     FACTOR_ADDED = "factor:add:done"
     FACTOR_REMOVED = "factor:remove:done"
     FACTOR_RENAMED = "factor:rename:done"
+    FACTOR_REFUSED = "factor:change:refused"
+    FACTOR_DISABLED = "factor:disable:done"
     FACTOR_FOREIGN = "factor:open:foreign"
     FACTORS_RESET = "factor:reset:done"
     RECOVERY_CODES_MADE = "recovery_codes:make:done"
@@ -56,6 +58,7 @@ class Event(StrEnum):
     STEP_UP_THROTTLED = "step_up:prove:throttled"
     PASSWORD_CHANGED = "password:change:done"  # noqa: S105 - an event
     PASSWORD_CHANGE_DEMANDED = "password:demand:done"  # noqa: S105 - an event
+    EMAIL_CHANGED = "email:change:noticed"
     TICKET_ISSUED = "ticket:issue:done"
     POLICY_CHANGED = "policy:change:done"
     POLICY_REFUSED = "policy:change:refused"
@@ -110,9 +113,9 @@ def record(
     log.info("%s", _line(row))
     try:
         # A savepoint, where a transaction is open: the fault must not take that along.
-        with transaction.atomic():
+        with transaction.atomic(using=router.db_for_write(SecurityEvent)):
             row.save(force_insert=True)
-    except DatabaseError:
+    except Error:
         # The line above stands; losing the row must not turn a refusal into a fault.
         fault_log.exception("the security event %s could not be stored", event.value)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
+from django.views.decorators.debug import sensitive_variables
 
 from hardening import facts
 from hardening.facts import NotMigratedError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class HardeningBackend(ModelBackend):
     """Django's own backend, bringing the facts along."""
 
+    @sensitive_variables("password", "kwargs")
     def authenticate(
         self,
         request: HttpRequest | None,
@@ -45,6 +47,7 @@ class HardeningBackend(ModelBackend):
         setattr(user, PASSWORD_MARK, True)
         return user
 
+    @sensitive_variables("password", "kwargs")
     async def aauthenticate(
         self,
         request: HttpRequest | None,

@@ -19,7 +19,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
-from django.db import DatabaseError, connections, router, transaction
+from django.db import Error, connections, router, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import OuterRef, Subquery
 
 from hardening import policies, roles
@@ -192,7 +193,7 @@ def _guarded(run: Callable[[], Any]) -> Any:
                 result = run()
         else:
             result = run()
-    except DatabaseError as fault:
+    except Error as fault:
         if alias not in _tables_seen and _tables_missing(alias):
             log.critical("hardening guards nothing: its tables are missing, run 'migrate'")
             raise NotMigratedError from fault
@@ -203,10 +204,15 @@ def _guarded(run: Callable[[], Any]) -> Any:
 
 
 def _tables_missing(alias: str) -> bool:
+    """True only where our migrations never ran; tables merely out of sight are a fault."""
+    connection = connections[alias]
     try:
-        return Account._meta.db_table not in connections[alias].introspection.table_names()  # noqa: SLF001
-    except DatabaseError:
+        if Account._meta.db_table in connection.introspection.table_names():  # noqa: SLF001
+            return False
+        applied = MigrationRecorder(connection).applied_migrations()
+    except Error:
         return False
+    return not any(app_label == "hardening" for app_label, _ in applied)
 
 
 def _annotated(queryset: QuerySet[Any], held: PolicySet) -> QuerySet[Any]:

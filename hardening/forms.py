@@ -20,11 +20,31 @@ if TYPE_CHECKING:
 
 NAME_LENGTH = 64  # hardening.models.factor
 CODE_LENGTH = 64  # six digits with generous room for spaces and dashes
+_NAME_MISSING = _("Enter a name, so that you recognise this authenticator.")
 PASSWORD_LENGTH = 4096  # against abuse only; NIST SP 800-63B-4 §3.1.1.2 wants at least 64
 
 
-def _numeric(**attrs: Any) -> forms.TextInput:
-    return forms.TextInput(
+def _printable(text: str) -> None:
+    """Refuse control characters: names are shown in pages, mails and operators' terminals."""
+    if not text.isprintable():
+        raise ValidationError(_("Use letters, digits and signs only."), code="unprintable")
+
+
+class OneTimeInput(forms.TextInput):
+    """A field that is empty again after a wrong code: the next one is typed, not this one mended.
+
+    What stood there would also keep the script from sending the next code by itself.
+    """
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        """Forget what was typed."""
+        del value
+        context: dict[str, Any] = super().get_context(name, None, attrs)
+        return context
+
+
+def _numeric(**attrs: Any) -> OneTimeInput:
+    return OneTimeInput(
         attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True, **attrs}
     )
 
@@ -126,6 +146,8 @@ class ConfirmForm(forms.Form):
         label=_("Name of this authenticator"),
         max_length=NAME_LENGTH,
         help_text=_("A label for yourself, such as the phone it is on."),
+        error_messages={"required": _NAME_MISSING},
+        validators=[_printable],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -158,6 +180,8 @@ class NameForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=NAME_LENGTH,
+        error_messages={"required": _NAME_MISSING},
+        validators=[_printable],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -180,6 +204,9 @@ class NewPasswordForm(PasswordChangeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Bound the fields; Django's own have no limit."""
         super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = _("Current password")
+        self.fields["new_password2"].label = _("New password again")
+        self.fields["new_password2"].help_text = ""
         for field in self.fields.values():
             field.validators.append(MaxLengthValidator(PASSWORD_LENGTH))
 

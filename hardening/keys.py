@@ -45,7 +45,6 @@ class Purpose(StrEnum):
     MAILBOX = "mailbox"  # digests of mailed codes
     TICKET = "ticket"  # digests of enrolment tickets
     THROTTLE = "throttle"  # names of counters
-    HANDLE = "handle"  # digests of the handles to parked logins
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,11 @@ def _judged(request: HttpRequest, user: Any) -> Any:
         request.session,
         user,
         decision,
-        next_url=request.get_full_path() if answers.is_navigation(request) else "",
+        next_url=(
+            answers.safe_next(request, request.get_full_path())
+            if answers.is_navigation(request)
+            else ""
+        ),
         now=now,
         where=answers.where(request),
     )
@@ -185,9 +189,15 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
     """Answer in place of the view: 503, the login page, or the step that is missing."""
     _forget_user(request)
     json = answers.wants_json(request, response)
-    response.close()
+    _release(response)
     if mark.decision is None:
+        if mark.undo:
+            _drop_messages(request)
+            _undo_login(request)
         return _keep_csrf(response, answers.unavailable(request, json=json))
+    if mark.decision.verdict in login.OVER:
+        _drop_messages(request)
+        request.session.flush()  # once more: the view may have gone on writing
     if mark.row is not None:
         _drop_messages(request)
         heading = (
@@ -197,9 +207,30 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
             request.session,
             mark.row,
             mid_life=mark.mid_life,
-            next_url=answers.safe_next(request, None if mark.mid_life else heading),
+            next_url=answers.safe_next(request, heading if mark.signing_in else None),
         )
     return _keep_csrf(response, answers.step(mark.decision, json=json))
+
+
+def _undo_login(request: HttpRequest) -> None:
+    try:
+        sessions.undo(request.session)
+    except Exception:  # the store may well be what is broken; whoever asked stays anonymous
+        log.exception("the session from before a sign-in could not be put back")
+
+
+def _release(response: HttpResponseBase) -> None:
+    """Free what a dropped response holds.
+
+    Not by ``close()``, which also says ``request_finished`` in the middle of this request: that
+    would drop database connections and the host's URLconf while we still need them.
+    """
+    closers: list[Any] = response._resource_closers  # type: ignore[attr-defined]  # noqa: SLF001
+    while closers:
+        try:
+            closers.pop()()
+        except Exception:
+            log.exception("a dropped response could not be closed")
 
 
 def _forget_user(request: HttpRequest) -> None:
@@ -244,14 +275,15 @@ def _towards_step(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
     try:
         waiting = record.waiting(request.session, now=now)
     except FactsError:
-        response.close()
+        log.exception("nobody can tell whether a sign-in still waits; answering 503")
+        _release(response)
         return answers.unavailable(request, json=answers.wants_json(request, response))
     if waiting is None:
         record.drop(request.session, now=now)
         return response
     if to_login and answers.is_navigation(request):
         record.head_for(waiting, answers.safe_next(request, request.get_full_path()))
-    response.close()
+    _release(response)
     json = refused or answers.wants_json(request, response)
     decision = waiting.decision
     return _keep_csrf(response, answers.step(decision, json=json))

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
+from django.db.models.signals import post_save
 
 from hardening import answers, sessions, signals
 from hardening.core.values import ProofKind
 from hardening.facts import NotMigratedError
 from hardening.flows import login
 from hardening.flows.login import Arrival
+from hardening.models import RolePolicy, SiteState
 
 if TYPE_CHECKING:
     from hardening.core.values import Decision
@@ -30,6 +32,8 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
     session = getattr(request, "session", None)
     if session is None or sessions.is_completing(session):
         return
+    if not sessions.signs_in(session, user):
+        return  # said by something that signs in without a session, such as a token package
     now = int(time.time())
     password = user.__dict__.pop(login.PASSWORD_MARK, False)
     in_view = getattr(request, "hardening_in_view", False)
@@ -59,6 +63,9 @@ def _carry_out(
     session = request.session
     if arrival is Arrival.COMPLETED:
         signals.login_completed.send_robust(sender=type(user), user=user, request=request)
+        return
+    if arrival is Arrival.STANDS:
+        _undo_token_rotation(request)
         return
     if not in_view:
         _make_anonymous(request)
@@ -97,6 +104,15 @@ def _undo_token_rotation(request: Any) -> None:
             request.META[name] = value
 
 
+def tell_of_raw_policies(*, raw: bool = False, **_kwargs: Any) -> None:
+    """Move the revision on for rows that ``loaddata`` writes without calling ``save()``."""
+    if raw:
+        SiteState.objects.touch_policies()
+
+
 def connect() -> None:
     """Connect once; called when the app is ready."""
     user_logged_in.connect(judge_login, dispatch_uid="hardening.judge_login")
+    post_save.connect(
+        tell_of_raw_policies, sender=RolePolicy, dispatch_uid="hardening.tell_of_raw_policies"
+    )

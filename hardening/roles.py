@@ -19,10 +19,21 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, Value
+from django.db.models import (
+    BooleanField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+)
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from django.db.models import Model
     from django.db.models.expressions import Combinable
 
@@ -146,12 +157,38 @@ def _own_columns_only(q: Q, model: type[Model]) -> bool:
             if not _own_columns_only(child, model):
                 return False
         elif isinstance(child, tuple):
-            field = _field(model, child[0].split("__", 1)[0])
-            if field is None or field.is_relation:
+            if not (_own_column(child[0], model) and _joins_nothing(child[1], model)):
                 return False
         else:  # an expression: it may join anything
             return False
     return True
+
+
+def _own_column(lookup: str, model: type[Model]) -> bool:
+    field = _field(model, lookup.split("__", 1)[0])
+    return field is not None and not field.is_relation
+
+
+def _joins_nothing(value: Any, model: type[Model]) -> bool:
+    """True of plain values, of `Now()`, and of `F` on the user's own columns."""
+    if isinstance(value, list | tuple):
+        return all(_joins_nothing(one, model) for one in value)
+    if isinstance(value, F):
+        return _own_column(value.name, model)  # type: ignore[attr-defined]
+    if not hasattr(value, "resolve_expression"):
+        return True
+    if isinstance(value, Subquery) or not hasattr(value, "get_source_expressions"):
+        return False
+    return all(_joins_nothing(one, model) for one in value.get_source_expressions())
+
+
+def labels(keys: Iterable[str]) -> str:
+    """Return the labels of roles for a sentence, each once.
+
+    Empty if every one of them is "everyone": that is no role somebody has.
+    """
+    named = dict.fromkeys(label(key) for key in keys if key != "everyone")
+    return ", ".join(named)
 
 
 def label(key: str) -> str:

@@ -39,6 +39,7 @@ MESSAGES_KEY = "_messages"  # django.contrib.messages.storage.session
 HANDLE_BYTES = 16  # 128 bits, login.md point 2
 SESSION_ID_BYTES = 9
 _BEFORE = "_hardening_before"
+_PRESENTED = "_hardening_presented"
 _COMPLETING = "_hardening_completing"
 
 
@@ -177,8 +178,13 @@ def name_of(session: SessionBase | None) -> str:
 
 
 def watch(session: SessionBase) -> None:
-    """Remember the data this session will be loaded with; loads nothing by itself."""
-    load, aload = session.load, session.aload
+    """Remember the data this session will be loaded with; loads nothing by itself.
+
+    A session that is flushed was loaded with nothing from then on: what it held before belonged
+    to somebody whose session has ended.
+    """
+    load, aload, flush, aflush = session.load, session.aload, session.flush, session.aflush
+    setattr(session, _PRESENTED, session.session_key)
 
     def watched_load() -> dict[str, Any]:
         data = load()
@@ -190,8 +196,24 @@ def watch(session: SessionBase) -> None:
         setattr(session, _BEFORE, copy.deepcopy(data))
         return data
 
+    def watched_flush() -> None:
+        flush()
+        setattr(session, _BEFORE, {})
+
+    async def watched_aflush() -> None:
+        await aflush()
+        setattr(session, _BEFORE, {})
+
     session.load = watched_load  # type: ignore[method-assign]
     session.aload = watched_aload  # type: ignore[method-assign]
+    session.flush = watched_flush  # type: ignore[method-assign]
+    session.aflush = watched_aflush  # type: ignore[method-assign]
+
+
+def signs_in(session: SessionBase, user: Any) -> bool:
+    """True if this session says, as Django's ``login()`` writes it, that `user` is signed in."""
+    pk = user._meta.pk.value_to_string(user)  # noqa: SLF001 - as Django's login() does
+    return session.get(SESSION_KEY) == pk and BACKEND_SESSION_KEY in session
 
 
 def adopt_model_backend(session: SessionBase) -> None:
@@ -203,6 +225,33 @@ def adopt_model_backend(session: SessionBase) -> None:
 def is_watched(session: SessionBase) -> bool:
     """True if the middleware watches this session, and so will see the response."""
     return "load" in vars(session)
+
+
+def was_live(session: SessionBase) -> bool:
+    """True if this session was loaded with somebody signed in, and was not flushed since."""
+    return SESSION_KEY in getattr(session, _BEFORE, {})
+
+
+def restart(session: SessionBase) -> None:
+    """Keep the login just written and nothing else: what was there is somebody else's."""
+    kept = {key: session[key] for key in (*AUTH_KEYS, CSRF_SESSION_KEY) if key in session}
+    session.flush()
+    session.update(kept)
+
+
+def undo(session: SessionBase) -> None:
+    """Put back what this request found: a login that could not be judged leaves no trace.
+
+    Django saves no session with a 5xx, so a rotated key would never reach the browser: the data
+    go back under the key that came with the request, and only if there were any.
+    """
+    before = copy.deepcopy(getattr(session, _BEFORE, {}))
+    presented = getattr(session, _PRESENTED, None)
+    session.flush()
+    session.update(before)
+    if before and presented:
+        session._session_key = presented  # noqa: SLF001 - Django has no public way
+        session.save(must_create=True)  # whatever its key was, the flush deleted it
 
 
 def set_completing(session: SessionBase, *, completing: bool) -> None:
@@ -241,14 +290,6 @@ def take_written(session: SessionBase, *, everything: bool) -> dict[str, Any]:
     if not everything and MESSAGES_KEY in before:
         session[MESSAGES_KEY] = before[MESSAGES_KEY]
     return taken
-
-
-def forget_written(session: SessionBase) -> None:
-    """Drop what this request wrote, but for the login that was written last."""
-    before = getattr(session, _BEFORE, {})
-    for key in list(session.keys()):
-        if key not in AUTH_KEYS | {CSRF_SESSION_KEY} and before.get(key) != session[key]:
-            del session[key]
 
 
 def keep_cookie(session: SessionBase, *, presented: bool) -> None:

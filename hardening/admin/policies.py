@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from hardening import answers, roles
 from hardening.admin.fresh import FreshProofMixin
+from hardening.audit import NOWHERE, Where
 from hardening.core.values import Strength
 from hardening.flows import policy as flow
 from hardening.models import RolePolicy
@@ -49,6 +50,7 @@ class RolePolicyForm(forms.ModelForm):
     """Checks that the role exists, that a factor reaches the strength, and the editor's branch."""
 
     editor: Any = None
+    where: Where = NOWHERE
 
     class Meta:
         model = RolePolicy
@@ -73,7 +75,9 @@ class RolePolicyForm(forms.ModelForm):
             "grace_days": gettext_lazy(
                 "Until then people are reminded; afterwards they are stopped."
             ),
-            "step_up_seconds": gettext_lazy("Empty: as the site's settings say."),
+            "step_up_seconds": gettext_lazy(
+                "Empty: as the settings say; a policy can only ask for less."
+            ),
         }
 
     def clean_role(self) -> str:
@@ -113,6 +117,7 @@ class RolePolicyForm(forms.ModelForm):
             return cleaned
         wanted = RolePolicy(**{name: cleaned[name] for name in flow.WATCHED})
         if flow.would_lock_out(wanted, self.editor):
+            flow.refused(wanted, actor=self.editor, now=int(time.time()), where=self.where)
             raise ValidationError(
                 _(
                     "This policy covers you, and you do not meet it yet. Set up a second factor "
@@ -150,7 +155,8 @@ class RolePolicyAdmin(FreshProofMixin, admin.ModelAdmin):
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Tell the form who edits."""
         form = super().get_form(request, *args, **kwargs)
-        return type(form.__name__, (form,), {"editor": request.user})
+        asking = {"editor": request.user, "where": answers.where(request)}
+        return type(form.__name__, (form,), asking)
 
     def save_model(self, request: HttpRequest, obj: RolePolicy, form: Any, change: bool) -> None:  # noqa: FBT001
         """Save and record who changed what."""

@@ -126,12 +126,14 @@ def _risk(_need: Need, who: Who, session: Session, _now: int) -> Decision | None
     return None
 
 
-def _recovered(_need: Need, who: Who, session: Session, now: int) -> Decision | None:
+def _recovered(need: Need, who: Who, session: Session, now: int) -> Decision | None:
     """Row 5: a recovery code let a mandated person in; the lost authenticator is replaced.
 
     The code stands for the fresh proof of that one enrolment, so a stale one enrols nothing.
     """
-    if not session.has(ProofKind.RECOVERY_CODE) or not _due(who, now) or who.break_glass:
+    if need.kind is NeedKind.ENROL or who.break_glass:
+        return None  # row 8 has the rule for whoever wants to enrol
+    if not session.has(ProofKind.RECOVERY_CODE) or not _due(who, now):
         return None
     if any(_proven(factor, session) for factor in who.factors):
         return None
@@ -141,10 +143,12 @@ def _recovered(_need: Need, who: Who, session: Session, now: int) -> Decision | 
     return _challenge(who, Strength.ANY, now) if who.factors else None
 
 
-def _mandate(_need: Need, who: Who, session: Session, now: int) -> Decision | None:
+def _mandate(need: Need, who: Who, session: Session, now: int) -> Decision | None:
     """Row 6: a policy is due that no factor of this account reaches."""
     required = _required(who, now)
-    if not _due(who, now) or _strongest(who) >= required or who.break_glass:
+    if need.kind is NeedKind.ENROL or who.break_glass:
+        return None  # row 8 has the rule for whoever wants to enrol
+    if not _due(who, now) or _strongest(who) >= required:
         return None
     reason = Reason.RESET_FACTOR_REQUIRED if who.must_enrol else Reason.POLICY_REQUIRES_FACTOR
     return _towards_enrolment(who, session, now, reason)

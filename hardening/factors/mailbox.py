@@ -5,7 +5,7 @@ confirmation. A code lives ten minutes, works once, and is bound to the record t
 
 The trap: whoever holds a live session can change the e-mail address and then "prove" it. So the
 account remembers its address, sealed, and for seven days after a change the proof goes to the
-old one. The first address ever recorded is no change.
+old one. The first thing ever recorded, "no address" included, is no change.
 """
 
 from __future__ import annotations
@@ -22,23 +22,39 @@ from hardening.models import Account, ParkedLogin
 CODE_BYTES = codes.MAILBOX_CODE_BYTES
 CODE_SECONDS = 10 * 60  # ASVS 5.0 6.5.5; NIST SP 800-63B-4 §3.1.3.2
 CHANGE_SECONDS = 7 * 24 * 60 * 60  # factors.md, "Mailbox proof"
+TOLD_SECONDS = 30 * 24 * 60 * 60  # an address that was replaced goes on hearing of changes
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the account remembers about its e-mail address. Kept out of `repr`."""
+    """What the account remembers about its e-mail address. Kept out of `repr`.
+
+    `since` is the Unix second of the last change; `changed` is true for whoever noticed one.
+    """
 
     current: str = ""
     previous: str = ""
     since: int | None = None
+    changed: bool = False
 
     def __repr__(self) -> str:
         """Name nothing."""
         return "Known(…)"
 
-    def recently_changed(self, now: int) -> bool:
-        """True within seven days of a change."""
-        return bool(self.previous) and self.since is not None and now - self.since < CHANGE_SECONDS
+    def provable(self, now: int) -> str:
+        """Return where a proof must go: the address, or the old one just after a change.
+
+        Empty where there is none: an address that replaced nothing is no proof for seven days.
+        """
+        return self.previous if self._within(now, CHANGE_SECONDS) else self.current
+
+    def told(self, now: int) -> tuple[str, ...]:
+        """Return every address that a notice goes to: the current one, and one just replaced."""
+        old = self.previous if self._within(now, TOLD_SECONDS) else ""
+        return tuple(dict.fromkeys(address for address in (self.current, old) if address))
+
+    def _within(self, now: int, seconds: int) -> bool:
+        return self.since is not None and now - self.since < seconds
 
 
 def email_of(user: Any) -> str:
@@ -50,39 +66,27 @@ def email_of(user: Any) -> str:
 def note_address(user: Any, *, now: int) -> Known:
     """Record the address if it is new to the account; return what is known now.
 
+    The very first one is no change. "No address" is recorded like any other, so that the first
+    address of an account that had none is a change, and proves nothing for seven days.
+
     Raises:
         vault.Unsealable: If the recorded address does not open; callers refuse the proof.
     """
     account = Account.objects.of(user.pk)
     remembered = known(account)
     email = email_of(user)
+    unchanged = Account.objects.filter(pk=account.pk, email=account.email)
+    if not account.email:
+        unchanged.update(email=_seal(user.pk, email))
+        return replace(remembered, current=email)
     if email == remembered.current:
         return remembered
-    if not remembered.current:
-        Account.objects.filter(pk=account.pk, email=account.email).update(
-            email=_seal(user.pk, email)
-        )
-        # No change of its own; but an address that was emptied a moment ago still counts.
-        return replace(remembered, current=email)
     # Two changes within the seven days: the proof still goes to the address from before both.
-    previous = remembered.previous if remembered.recently_changed(now) else remembered.current
-    Account.objects.filter(pk=account.pk, email=account.email).update(
+    previous = remembered.provable(now)
+    mine = unchanged.update(
         email=_seal(user.pk, email), previous_email=_seal(user.pk, previous), email_since=now
     )
-    return Known(current=email, previous=previous, since=now)
-
-
-def address_to_prove(user: Any, *, now: int) -> str:
-    """Return where a proof must go: the address, or the old one just after a change."""
-    found = note_address(user, now=now)
-    return found.previous if found.recently_changed(now) else found.current
-
-
-def addresses(user: Any, *, now: int) -> tuple[str, ...]:
-    """Return every address that a notice goes to: the current one, and one just replaced."""
-    found = note_address(user, now=now)
-    recent = found.previous if found.recently_changed(now) else ""
-    return tuple(dict.fromkeys(address for address in (found.current, recent) if address))
+    return Known(current=email, previous=previous, since=now, changed=mine == 1)
 
 
 def new_code(record: ParkedLogin, random: bytes, *, now: int) -> str:

@@ -17,7 +17,7 @@ from hardening.audit import Event, Where
 from hardening.core.values import Decision, Strength, Verdict, Who
 from hardening.factors import recovery, registry
 from hardening.flows import stepup
-from hardening.flows.prove import tell
+from hardening.flows.notices import tell
 from hardening.models import Account, Factor, RecoveryCode
 from hardening.models.factor import NAME_LENGTH
 
@@ -38,6 +38,14 @@ class Change(Enum):
     NOT_FRESH = "not_fresh"
     GONE = "gone"
     LAST_REQUIRED = "last_required"
+
+
+class _UndoneError(Exception):
+    """Nothing of a removal may stand, not even the new epoch; says what came of it."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__(change)
+        self.change = change
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ def named(user: Any, decision: Decision) -> list[tuple[int, str]]:
 def find(user: Any, pk: int, *, now: int, where: Where) -> Factor | None:
     """Return one of this user's authenticators; somebody else's is `None` and an event."""
     row = Factor.objects.owned(user.pk).confirmed().filter(pk=pk).first()
-    if row is None and Factor.objects.filter(pk=pk).exists():
+    if row is None and Factor.objects.filter(pk=pk).exclude(user_id=user.pk).exists():
         audit.record(Event.FACTOR_FOREIGN, user=user, data={"factor": pk}, now=now, where=where)
     return row
 
@@ -77,10 +85,10 @@ def rename(
 ) -> Change:
     """Give an authenticator another label."""
     if not _fresh(session, user, now):
-        return Change.NOT_FRESH
+        return _refused(user, Change.NOT_FRESH, now=now, where=where)
     owned = Factor.objects.owned(user.pk).confirmed().filter(pk=row.pk)
     if not owned.update(name=name[:NAME_LENGTH]):
-        return Change.GONE
+        return _refused(user, Change.GONE, now=now, where=where)
     data = {"factor": row.pk}
     audit.record(Event.FACTOR_RENAMED, user=user, data=data, now=now, where=where)
     return Change.DONE
@@ -97,21 +105,36 @@ def remove(session: SessionBase, user: Any, row: Factor, *, now: int, where: Whe
     """Remove an authenticator; with the last one go the recovery codes."""
     who, decision = stepup.ask(session, user, max_age=None, always=True, now=now)
     if not decision.allowed:
-        return Change.NOT_FRESH
+        return _refused(user, Change.NOT_FRESH, now=now, where=where)
     if needed(who, row.pk, now=now):
-        return Change.LAST_REQUIRED
-    with transaction.atomic():
-        epoch = Account.objects.bump_epoch(user.pk)
-        if not Factor.objects.retire(row.pk, now=now):
-            return Change.GONE
-        registry.rewrite(user.pk)
-        if not Factor.objects.owned(user.pk).confirmed().exists():
-            recovery.remove_all(user.pk)
+        return _refused(user, Change.LAST_REQUIRED, now=now, where=where)
+    try:
+        with transaction.atomic():
+            epoch = _retire(user.pk, row.pk, who.account_epoch, now=now)
+    except _UndoneError as undone:
+        return _refused(user, undone.change, now=now, where=where)
     _restamp(session, user, epoch)
     signals.factor_removed.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
     tell(user, "factor_removed", {"authenticator": row.name}, now=now)
     audit.record(Event.FACTOR_REMOVED, user=user, data={"factor": row.pk}, now=now, where=where)
     return Change.DONE
+
+
+def _retire(user_pk: Any, pk: int, seen: int, *, now: int) -> int:
+    """Everything that changes, inside one transaction; return the new epoch.
+
+    The epoch is the lock: had it moved since it was `seen`, two removals at once would each
+    leave the other's authenticator as the one that a policy needs.
+    """
+    epoch = Account.objects.bump_epoch(user_pk)
+    if epoch != seen + 1:
+        raise _UndoneError(Change.NOT_FRESH)
+    if not Factor.objects.owned(user_pk).retire(pk, now=now):
+        raise _UndoneError(Change.GONE)
+    registry.rewrite(user_pk)
+    if not Factor.objects.owned(user_pk).confirmed().exists():
+        recovery.remove_all(user_pk)
+    return epoch
 
 
 def make_codes(
@@ -120,6 +143,7 @@ def make_codes(
     """Replace the recovery codes; an empty tuple means that no fresh proof was there."""
     who, decision = stepup.ask(session, user, max_age=None, always=True, now=now)
     if not decision.allowed or not who.factors:
+        _refused(user, Change.NOT_FRESH, now=now, where=where)
         return ()
     with transaction.atomic():
         Account.objects.lock(user.pk)
@@ -127,6 +151,11 @@ def make_codes(
     tell(user, "recovery_codes_made", {}, now=now)
     audit.record(Event.RECOVERY_CODES_MADE, user=user, now=now, where=where)
     return codes
+
+
+def _refused(user: Any, change: Change, *, now: int, where: Where) -> Change:
+    audit.record(Event.FACTOR_REFUSED, user=user, reason=change.value, now=now, where=where)
+    return change
 
 
 def _restamp(session: SessionBase, user: Any, epoch: int) -> None:

@@ -24,7 +24,7 @@ from hardening.core.throttle import CODE_RULES
 from hardening.core.values import Decision, Proof, ProofKind
 from hardening.factors import recovery, registry, totp
 from hardening.flows import record
-from hardening.flows.prove import tell
+from hardening.flows.notices import tell
 from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
 from hardening.models.parked import Purpose
@@ -63,7 +63,7 @@ def permission(session: SessionBase, user: Any, *, now: int) -> Decision:
     if going_on is not None:
         return going_on.decision
     stamp = sessions.read(session, user.pk)
-    return record.may_enrol(facts.fresh(user).who(), stamp.session(), now=now)
+    return record.may_enrol(facts.fresh(user).who(), record.alongside(stamp), now=now)
 
 
 def open_beside(session: SessionBase, user: Any, *, backend: str, now: int) -> Waiting:
@@ -85,7 +85,7 @@ def open_beside(session: SessionBase, user: Any, *, backend: str, now: int) -> W
         announced=True,
         now=now,
     )
-    live = stamp.session()
+    live = record.alongside(stamp)
     return Waiting(row, user, who, live, record.may_enrol(who, live, now=now))
 
 
@@ -94,7 +94,8 @@ def start(waiting: Waiting, random: bytes, *, name: str, now: int, where: Where)
     if not waiting.may_enrol:
         _say(Event.ENROLMENT_REFUSED, waiting, now=now, where=where)
         return False
-    totp.start(waiting.row, name=name, secret=random, now=now)
+    with transaction.atomic():  # a second click never meets a row without its secret
+        totp.start(waiting.row, name=name, secret=random, now=now)
     _say(Event.ENROLMENT_STARTED, waiting, now=now, where=where)
     return True
 

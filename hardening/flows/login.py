@@ -18,14 +18,21 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import transaction
 
 from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
-from hardening.core.decision import decide
-from hardening.core.values import Decision, Need, Proof, ProofKind, Session, Verdict
+from hardening.core.values import (
+    Decision,
+    Need,
+    NoteKind,
+    Proof,
+    ProofKind,
+    Session,
+    Verdict,
+)
 from hardening.flows import record
+from hardening.flows.notices import address_book
 from hardening.models import ParkedLogin
 from hardening.models.parked import Purpose
 
@@ -47,6 +54,7 @@ class Arrival(Enum):
     COMPLETED = "completed"
     PARKED = "parked"
     KEPT = "kept"  # a sign-in repeated with each request; its record goes on
+    STANDS = "stands"  # likewise, of a session that is complete; nothing changes
     ENDED = "ended"
 
 
@@ -57,6 +65,12 @@ class Mark:
     decision: Decision | None
     row: ParkedLogin | None = None
     mid_life: bool = False
+    undo: bool = False  # take back what the login view wrote
+
+    @property
+    def signing_in(self) -> bool:
+        """Whether this is a sign-in, and not a live session that was stopped."""
+        return self.row is not None and self.row.purpose == Purpose.LOGIN
 
 
 def mark_of(session: SessionBase | None) -> Mark | None:
@@ -97,18 +111,23 @@ def arrive(
             if in_view:
                 set_mark(session, Mark(kept.decision, kept.row))
             return Arrival.KEPT, kept.decision
-    _forget_other(session, user)
-    record.drop(session, now=now)
+    _forget_other(session, user, now=now)
+    if kind is ProofKind.UNKNOWN and not in_view:
+        standing = _standing(session, found, now)
+        if standing is not None:
+            return Arrival.STANDS, standing
+    if record.drop(session, owner=user, now=now):
+        sessions.restart(session)
     state, decision = _judge(found, kind, now)
     if decision.allowed:
-        _settle(session, found, state, now=now, where=where)
+        _settle(session, found, state, decision, now=now, where=where)
         return Arrival.COMPLETED, decision
     if decision.verdict in OVER:
         _end(session, user, decision, now=now, where=where)
         return Arrival.ENDED, decision
     row = _park(session, found, state, decision, announced=True, now=now)
     sessions.take_login(session)
-    set_mark(session, Mark(decision, row))
+    set_mark(session, Mark(decision, row, mid_life=sessions.was_live(session)))
     _record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
     return Arrival.PARKED, decision
 
@@ -125,11 +144,11 @@ def begin(
     state, decision = _judge(found, ProofKind.PASSWORD, now)
     if decision.allowed:
         return Arrival.COMPLETED, decision
-    record.drop(session, now=now)
+    others = record.drop(session, owner=user, now=now)
     if decision.verdict in OVER:
         audit.record(Event.LOGIN_ENDED, user=user, reason=decision.reason, now=now, where=where)
         return Arrival.ENDED, decision
-    if SESSION_KEY in session:
+    if others or SESSION_KEY in session:
         session.flush()  # somebody else's live session ends here, as Django's login() would do
     else:
         session.cycle_key()
@@ -146,7 +165,7 @@ def begin(
 def fault(session: SessionBase, user: Any, *, now: int, where: Where) -> None:
     """Nobody can tell whether this login may stand: it does not. Nothing else is lost."""
     sessions.take_login(session)
-    set_mark(session, Mark(None))
+    set_mark(session, Mark(None, undo=True))
     audit.record(Event.LOGIN_FAULT, user=user, now=now, where=where)
 
 
@@ -159,18 +178,40 @@ def _judge(found: Facts, kind: ProofKind, now: int) -> tuple[Session, Decision]:
         started=now,
         signing_in=True,
     )
-    return state, decide(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
+    return state, record.ask(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
 
 
-def _forget_other(session: SessionBase, user: Any) -> None:
-    """A second login in one request: nothing that the first one wrote reaches the second."""
+def _forget_other(session: SessionBase, user: Any, *, now: int) -> None:
+    """A second login in one request: nothing of the first one's session reaches the second."""
     mark = mark_of(session)
     if mark is not None and mark.row is not None and mark.row.user_id != user.pk:
-        sessions.forget_written(session)
+        ParkedLogin.objects.end(mark.row.pk, now=now)
+        sessions.restart(session)
     set_mark(session, None)
 
 
-def _settle(session: SessionBase, found: Facts, state: Session, *, now: int, where: Where) -> None:
+def _standing(session: SessionBase, found: Facts, now: int) -> Decision | None:
+    """Return the decision about a complete session that signs the same user in once more.
+
+    Django's ``login()`` has kept the session only if user and password hash are the same.
+    """
+    if sessions.STAMP_KEY not in session:
+        return None
+    stamp = sessions.read(session, found.user.pk)
+    who = found.who(known_device=stamp.known_device)
+    decision = record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+    return decision if decision.allowed else None
+
+
+def _settle(
+    session: SessionBase,
+    found: Facts,
+    state: Session,
+    decision: Decision,
+    *,
+    now: int,
+    where: Where,
+) -> None:
     """Stamp a sign-in that owes nothing; what an older session had proven stays behind."""
     stamp = sessions.Stamp(
         user_pk=str(found.user.pk),
@@ -182,8 +223,8 @@ def _settle(session: SessionBase, found: Facts, state: Session, *, now: int, whe
         known_device=state.known_device,
     )
     sessions.write(session, stamp)
-    record.note_address(found.user, now=now)
-    audit.record(Event.LOGIN_COMPLETED, user=found.user, now=now, where=where)
+    address_book(found.user, now=now)
+    _record_completed(found.user, state, decision, {}, now=now, where=where)
 
 
 # --- live sessions ----------------------------------------------------------------------------
@@ -199,7 +240,7 @@ def judge_live(session: SessionBase, user: Any, *, now: int) -> Decision:
     found = facts.of(user)
     stamp = sessions.read(session, user.pk)
     who = found.who(known_device=stamp.known_device)
-    return decide(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+    return record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
 
 
 def leave(
@@ -256,6 +297,8 @@ def conceal(session: SessionBase, row: ParkedLogin, *, mid_life: bool, next_url:
     the row and the session's new key along; both are made anew (login.md, point 5).
     """
     written = sessions.take_written(session, everything=mid_life)
+    if row.data:  # a login repeated on the same record adds to what it holds
+        written = {**(record.open_data(row) or {}), **written}
     row.data = record.seal_data(row, written)
     row.next = next_url or row.next
     if not ParkedLogin.objects.filter(pk=row.pk, handle=row.handle).update(
@@ -285,11 +328,10 @@ def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) 
     row = waiting.row
     if not waiting.decision.allowed or waiting.awaits_codes:
         return False
-    with transaction.atomic():
-        data = record.open_data(row)
-        if not ParkedLogin.objects.claim(row.pk, now=now):
-            return False
-        record.note_address(waiting.user, now=now)
+    address_book(waiting.user, now=now)
+    data = record.open_data(row)
+    if not ParkedLogin.objects.claim(row.pk, now=now):
+        return False
     session.pop(sessions.PARKED_KEY, None)
     session.cycle_key()
     session.update(data or {})
@@ -308,14 +350,26 @@ def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) 
         next=row.next,
     )
     sessions.write(session, stamp)
-    audit.record(
-        Event.LOGIN_COMPLETED,
-        user=waiting.user,
-        data={"proofs": [proof.kind.value for proof in state.proofs], "data_lost": data is None},
-        now=now,
-        where=where,
-    )
+    lost = {"data_lost": True} if data is None else {}
+    _record_completed(waiting.user, state, waiting.decision, lost, now=now, where=where)
     return True
+
+
+def _record_completed(
+    user: Any,
+    state: Session,
+    decision: Decision,
+    data: dict[str, Any],
+    *,
+    now: int,
+    where: Where,
+) -> None:
+    """Record a complete sign-in, and what policies that only report would have done to it."""
+    data["proofs"] = [proof.kind.value for proof in state.proofs]
+    stopped = [n.role for n in decision.notes if n.kind is NoteKind.WOULD_BE_STOPPED]
+    if stopped:
+        data["would_be_stopped"] = stopped
+    audit.record(Event.LOGIN_COMPLETED, user=user, data=data, now=now, where=where)
 
 
 def cancel(session: SessionBase, *, now: int, where: Where) -> bool:

@@ -18,7 +18,7 @@ from hardening.audit import Event, Where
 from hardening.core.throttle import CODE_RULES
 from hardening.core.values import Verdict
 from hardening.flows import record
-from hardening.flows.prove import tell
+from hardening.flows.notices import tell
 from hardening.models import Account, ParkedLogin
 from hardening.throttle import subjects
 from hardening.throttle.database import MICROSECONDS, Reservation, reserve
@@ -57,9 +57,9 @@ def change_live(user: Any, new: str, *, now: int, where: Where) -> None:
 
 
 def _store(user: Any, new: str) -> None:
+    Account.objects.filter(user_id=user.pk).update(must_change="")  # first: it is the lock
     user.set_password(new)
     user.save(update_fields=["password"])
-    Account.objects.filter(user_id=user.pk).update(must_change="")
 
 
 def _tell(user: Any, *, now: int, where: Where) -> None:

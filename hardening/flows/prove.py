@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.hashers import check_password
 from django.db import transaction
 
-from hardening import audit, notify, signals, vault
+from hardening import audit, notify, signals
 from hardening.audit import Event, Where
+from hardening.core.hidden import Hidden
 from hardening.core.throttle import CODE_RULES, MAIL_RULES
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import mailbox, recovery, registry, ticket, totp
 from hardening.factors.totp import Finding
 from hardening.flows import record
+from hardening.flows.notices import address_book, notice, tell, worth_recording, wrong_code
 from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
 from hardening.throttle import subjects
@@ -31,17 +33,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CODES = "codes"
-WRONG_CODE_MAIL = "mail:wrong_code"
+THROTTLED = (Event.PROOF_THROTTLED, Event.MAILBOX_CODE_THROTTLED)
 MAILBOX_MAIL = "mail:mailbox"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What came of a try. `waiting` is the record afterwards; `None` means it is over."""
+    """What came of a try. `waiting` is the record afterwards; `None` means it is over.
+
+    `moved`: another request proved something on this record meanwhile (a double click), so that
+    this refusal is no sign of a thief.
+    """
 
     accepted: bool
     waiting: Waiting | None = None
     retry_after: int = 0
+    moved: bool = False
+
+    @property
+    def wrong(self) -> bool:
+        """True if something was judged and found wrong."""
+        return not (self.accepted or self.retry_after or self.moved)
 
 
 def second_factor(
@@ -55,8 +67,8 @@ def second_factor(
         return _factor_proof(waiting, row, now) if row and finding is Finding.RIGHT else None
 
     judged = _try(waiting, CODES, judge, now=now, where=where)
-    if not judged.accepted and not judged.retry_after:
-        _tell_wrong_code(waiting.user, now=now)
+    if judged.wrong:
+        wrong_code(waiting.user, now=now)
     return judged
 
 
@@ -64,7 +76,11 @@ def recovery_code(waiting: Waiting, code: str, *, now: int, where: Where) -> Jud
     """Judge a recovery code, used up by this; the owner is told by mail."""
 
     def judge() -> Proof | None:
-        if not recovery.spend(waiting.user.pk, code, now=now):
+        with transaction.atomic():
+            # As whoever makes a new set does, or its count would be one too low.
+            Account.objects.lock(waiting.user.pk)
+            spent = recovery.spend(waiting.user.pk, code, now=now)
+        if not spent:
             return None
         return Proof(ProofKind.RECOVERY_CODE, now, waiting.who.account_epoch)
 
@@ -72,8 +88,8 @@ def recovery_code(waiting: Waiting, code: str, *, now: int, where: Where) -> Jud
     if judged.accepted:
         left = max(0, waiting.who.recovery_codes_left - 1)
         tell(waiting.user, "recovery_code_used", {"left": left}, now=now)
-    elif not judged.retry_after:
-        _tell_wrong_code(waiting.user, now=now)
+    elif judged.wrong:
+        wrong_code(waiting.user, now=now)
     return judged
 
 
@@ -111,17 +127,9 @@ def password(waiting: Waiting, text: str, *, now: int, where: Where) -> Judged:
     return _try(waiting, "password", judge, now=now, where=where)
 
 
-def mailbox_address(user: Any, *, now: int) -> str:
-    """Return where a mailbox proof goes; empty where there is no address to trust."""
-    try:
-        return mailbox.address_to_prove(user, now=now)
-    except vault.Unsealable:
-        return ""
-
-
 def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where) -> Judged:
     """Mail a fresh code. `accepted` says whether it went; `retry_after` how long to wait."""
-    address = mailbox_address(waiting.user, now=now)
+    address = address_book(waiting.user, now=now).provable(now)
     if not address:
         _say(Event.MAILBOX_CODE_FAILED, waiting, now=now, where=where, reason="no_address")
         return Judged(accepted=False, waiting=waiting)
@@ -131,8 +139,8 @@ def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where
         _say(Event.MAILBOX_CODE_THROTTLED, waiting, now=now, where=where)
         return Judged(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
     code = mailbox.new_code(waiting.row, random, now=now)
-    details = {"code": code, "minutes": mailbox.CODE_SECONDS // 60}
-    sent = notify.deliver(_notice(waiting.user, "mailbox_code", (address,), details, now))
+    details = {"code": Hidden(code), "minutes": mailbox.CODE_SECONDS // 60}
+    sent = notify.deliver(notice(waiting.user, "mailbox_code", (address,), details, now=now))
     if not sent:
         mailbox.void_code(waiting.row)
         reservation.refund()
@@ -162,6 +170,8 @@ def _try(
     proof = judge()
     if proof is None:
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason=budget)
+        if record.moved_on(waiting):
+            return Judged(accepted=False, moved=True)
         alive = ParkedLogin.objects.waiting(now=now).filter(pk=waiting.row.pk).exists()
         return Judged(accepted=False, waiting=waiting if alive else None)
     return _accept(waiting, proof, reservation, budget, now=now, where=where)
@@ -195,21 +205,22 @@ def judge_code(row: Factor | None, user: Any, code: str, *, known: bool, now: in
     if row is None:
         return Finding.WRONG
     finding = totp.verify(row, code, now=now)
-    if finding is Finding.RIGHT:
+    if finding is Finding.UNSEALABLE:
+        audit.record(Event.VAULT_FAULT, user=user, data={"factor": row.pk}, now=now)
+    elif finding is Finding.RIGHT:
         Factor.objects.forgive(row.pk, known_device=known)
         signals.factor_used.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
-    elif finding is not Finding.UNSEALABLE and Factor.objects.count_failure(
-        row.pk, known_device=known
-    ):
-        _disabled(user)
+    elif Factor.objects.count_failure(row.pk, known_device=known):
+        _disabled(row, user, now=now)
     return finding
 
 
-def _disabled(user: Any) -> None:
+def _disabled(row: Factor, user: Any, *, now: int) -> None:
     """The hundredth wrong code in a row: the facts must say so, under the account's lock."""
     with transaction.atomic():
         Account.objects.lock(user.pk)
         registry.rewrite(user.pk)
+    audit.record(Event.FACTOR_DISABLED, user=user, data={"factor": row.pk}, now=now)
 
 
 def usable_row(who_factors: Any, user_pk: Any, factor_id: int | None) -> Factor | None:
@@ -229,31 +240,8 @@ def _factor_proof(waiting: Waiting, row: Factor, now: int) -> Proof:
     return Proof(ProofKind.FACTOR, now, waiting.who.account_epoch, factor_id=row.pk)
 
 
-# --- telling ------------------------------------------------------------------------------------
-
-
-def tell(user: Any, name: str, details: dict[str, Any], *, now: int) -> None:
-    """Send a notice to every address of the account, after commit."""
-    try:
-        to = mailbox.addresses(user, now=now)
-    except vault.Unsealable:
-        to = tuple(filter(None, [mailbox.email_of(user)]))
-    notify.after_commit(_notice(user, name, to, details, now))
-
-
-def _notice(
-    user: Any, name: str, to: tuple[str, ...], details: dict[str, Any], now: int
-) -> notify.Notice:
-    return notify.Notice(name, to, user.get_username(), now, details)
-
-
-def _tell_wrong_code(user: Any, *, now: int) -> None:
-    """The password is known to somebody. Said, but not so often that it becomes a weapon."""
-    key = subjects.account(WRONG_CODE_MAIL, user.pk, known_device=True)
-    if reserve(key, MAIL_RULES, now_us=now * MICROSECONDS).admitted:
-        tell(user, "wrong_code", {}, now=now)
-
-
 def _say(event: Event, waiting: Waiting, *, now: int, where: Where, reason: str = "") -> None:
+    if event in THROTTLED and not worth_recording(waiting.user, now=now):
+        return
     data = {"purpose": str(waiting.row.purpose)}
     audit.record(event, user=waiting.user, reason=reason, data=data, now=now, where=where)

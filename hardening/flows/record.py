@@ -20,7 +20,6 @@ from hardening import facts, sessions, vault
 from hardening.conf import conf
 from hardening.core.decision import decide
 from hardening.core.values import Decision, Need, NeedKind, Proof, ProofKind, Session, Verdict, Who
-from hardening.factors import mailbox
 from hardening.models import ParkedLogin
 from hardening.models.parked import Purpose
 
@@ -111,7 +110,7 @@ def waiting(session: SessionBase, *, now: int) -> Waiting | None:
     if found is None:
         return None
     row, user, who, state = found
-    decision = decide(Need(), who, state, now=now, enforce=conf().ENFORCE)
+    decision = ask(Need(), who, state, now=now, enforce=conf().ENFORCE)
     if decision.verdict in OVER:
         ParkedLogin.objects.end(row.pk, now=now)
         return None
@@ -127,7 +126,7 @@ def enrolling(session: SessionBase, user: Any, *, now: int) -> Waiting | None:
     if found is None or found[1].pk != user.pk:
         return None
     row, _, who, state = found
-    live = sessions.read(session, user.pk).session()
+    live = alongside(sessions.read(session, user.pk))
     both = replace(state, proofs=(*live.proofs, *state.proofs))
     decision = may_enrol(who, both, now=now)
     if decision.verdict in OVER:
@@ -136,10 +135,34 @@ def enrolling(session: SessionBase, user: Any, *, now: int) -> Waiting | None:
     return Waiting(row, user, who, both, decision)
 
 
+def alongside(stamp: sessions.Stamp) -> Session:
+    """Return what a live session has proven for an enrolment: its password is asked again."""
+    proofs = tuple(proof for proof in stamp.proofs if proof.kind is not ProofKind.PASSWORD)
+    return replace(stamp.session(), proofs=proofs)
+
+
+def ask(need: Need, who: Who, state: Session, *, now: int, enforce: bool = True) -> Decision:
+    """Ask the decision; that it cannot be made is like a fact that cannot be read.
+
+    Raises:
+        FactsError: If deciding failed; callers answer 503.
+    """
+    try:
+        return decide(need, who, state, now=now, enforce=enforce)
+    except Exception as fault:
+        message = "the decision could not be made"
+        raise facts.FactsError(message) from fault
+
+
+def fresh_seconds(who: Who) -> int:
+    """Return how long a proof stays fresh: as the setting says, or less where a policy does."""
+    setting, policy = conf().STEP_UP_SECONDS, who.requirement.step_up_seconds
+    return setting if policy is None else min(setting, policy)
+
+
 def may_enrol(who: Who, state: Session, *, now: int) -> Decision:
     """Ask the decision whether another factor, or a first one, may be enrolled here."""
-    age = who.requirement.step_up_seconds or conf().STEP_UP_SECONDS
-    return decide(Need(NeedKind.ENROL, max_age=age), who, state, now=now)
+    return ask(Need(NeedKind.ENROL, max_age=fresh_seconds(who)), who, state, now=now)
 
 
 def continues(session: SessionBase, user: Any, *, now: int) -> bool:
@@ -181,6 +204,12 @@ def add_proof(found: Waiting, proof: Proof, *, now: int, **values: Any) -> Waiti
     raise RecordGoneError
 
 
+def moved_on(found: Waiting) -> bool:
+    """True if another request proved something here, or completed it, since `found` was read."""
+    row = ParkedLogin.objects.filter(pk=found.row.pk).first()
+    return row is not None and (row.version != found.row.version or row.finished_at is not None)
+
+
 def refreshed(found: Waiting, row: ParkedLogin, *, now: int) -> Waiting:
     """Return the record with its owner's facts read anew and the decision asked again."""
     who = facts.fresh(found.user).who(known_device=found.session.known_device)
@@ -189,18 +218,25 @@ def refreshed(found: Waiting, row: ParkedLogin, *, now: int) -> Waiting:
         others = tuple(proof for proof in found.session.proofs if proof not in state.proofs)
         state = replace(state, proofs=(*others, *state.proofs))
         return Waiting(row, found.user, who, state, may_enrol(who, state, now=now))
-    decision = decide(Need(), who, state, now=now, enforce=conf().ENFORCE)
+    decision = ask(Need(), who, state, now=now, enforce=conf().ENFORCE)
     return Waiting(row, found.user, who, state, decision)
 
 
-def drop(session: SessionBase, *, now: int) -> None:
-    """End whatever waits on this session and forget its handle."""
+def drop(session: SessionBase, *, now: int, owner: Any = None) -> bool:
+    """End whatever waits on this session and forget its handle.
+
+    Returns:
+        True if a record was named here that is not known to be `owner`'s: what lies in this
+        session may be somebody else's.
+    """
     digest = sessions.handle_digest(session, sessions.PARKED_KEY)
     if digest is None:
-        return
-    for row in ParkedLogin.objects.filter(handle=digest):
+        return False
+    rows = list(ParkedLogin.objects.filter(handle=digest))
+    for row in rows:
         ParkedLogin.objects.end(row.pk, now=now)
     session.pop(sessions.PARKED_KEY, None)
+    return owner is not None and [row.user_id for row in rows] != [owner.pk]
 
 
 def head_for(found: Waiting, next_url: str) -> None:
@@ -224,15 +260,6 @@ def open_data(row: ParkedLogin) -> dict[str, Any] | None:
         return None
 
 
-def note_address(user: Any, *, now: int) -> bool:
-    """Remember the account's e-mail address; false if the remembered one does not open."""
-    try:
-        mailbox.note_address(user, now=now)
-    except vault.Unsealable:
-        return False
-    return True
-
-
 def auth_hash(user: Any) -> str:
     """Return the hash that ties a session to the password, as Django's ``login()`` takes it."""
     return str(user.get_session_auth_hash()) if hasattr(user, "get_session_auth_hash") else ""
@@ -251,7 +278,11 @@ def _load(
     if user is None or not _same_password(user, row):
         ParkedLogin.objects.end(row.pk, now=now)
         return None
-    state = _state(row)
+    try:
+        state = _state(row)
+    except (KeyError, TypeError, ValueError):  # written by another version of us
+        ParkedLogin.objects.end(row.pk, now=now)
+        return None
     return row, user, facts.fresh(user).who(known_device=state.known_device), state
 
 

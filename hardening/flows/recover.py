@@ -12,7 +12,7 @@ from django.db import transaction
 from hardening import audit, signals
 from hardening.audit import NOWHERE, Event, Where
 from hardening.factors import recovery, registry, ticket
-from hardening.flows.prove import tell
+from hardening.flows.notices import tell
 from hardening.models import Account, Factor
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def issue_ticket(
     user: Any, random: bytes, *, actor: Any = None, now: int, where: Where = NOWHERE
 ) -> str:
     """Make an enrolment ticket and return it, once."""
-    shown = ticket.issue(user.pk, random, now=now)
+    with transaction.atomic():
+        Account.objects.lock(Account.objects.of(user.pk).pk)  # two at once leave one that works
+        shown = ticket.issue(user.pk, random, now=now)
     audit.record(Event.TICKET_ISSUED, user=user, actor=actor, now=now, where=where)
     return shown
 

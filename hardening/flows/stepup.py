@@ -26,6 +26,8 @@ from hardening.core.values import (
     Who,
 )
 from hardening.factors.totp import Finding
+from hardening.flows import record
+from hardening.flows.notices import worth_recording, wrong_code
 from hardening.flows.prove import CODES, judge_code, usable_row
 from hardening.throttle import subjects
 from hardening.throttle.database import MICROSECONDS, reserve
@@ -61,11 +63,9 @@ def ask(
     """
     stamp = sessions.read(session, user.pk)
     who = facts.fresh(user).who(known_device=stamp.known_device)
-    age = max_age
-    if age is None:
-        age = who.requirement.step_up_seconds or conf().STEP_UP_SECONDS
+    age = record.fresh_seconds(who) if max_age is None else max_age
     need = Need(NeedKind.FRESH, max_age=age, strength=strength)
-    return who, decide(need, who, stamp.session(), now=now, enforce=always or conf().ENFORCE)
+    return who, record.ask(need, who, stamp.session(), now=now, enforce=always or conf().ENFORCE)
 
 
 def notes(who: Who, *, now: int) -> tuple[Note, ...]:
@@ -84,10 +84,12 @@ def prove(
     key = subjects.account(CODES, user.pk, known_device=known)
     reservation = reserve(key, CODE_RULES, now_us=now * MICROSECONDS)
     if not reservation.admitted:
-        audit.record(Event.STEP_UP_THROTTLED, user=user, now=now, where=where)
+        if worth_recording(user, now=now):
+            audit.record(Event.STEP_UP_THROTTLED, user=user, now=now, where=where)
         return SteppedUp(accepted=False, retry_after=reservation.retry_after)
     row = usable_row(who.factors, user.pk, factor_id)
     if judge_code(row, user, code, known=known, now=now) is not Finding.RIGHT or row is None:
+        wrong_code(user, now=now)
         audit.record(Event.STEP_UP_REFUSED, user=user, now=now, where=where)
         return SteppedUp(accepted=False)
     reservation.refund()

@@ -62,9 +62,13 @@ class FactorQuerySet(models.QuerySet["Factor"]):
         return self.filter(pk=pk, **{column: MAX_CONSECUTIVE_FAILURES}).exists()
 
     def forgive(self, pk: int, *, known_device: bool) -> None:
-        """A right code ends the run of wrong ones from this kind of browser."""
+        """A right code ends the run of wrong ones from this kind of browser.
+
+        Not a run that has disabled the factor, even if the code was judged at the same moment.
+        """
         column = "failures_known" if known_device else "failures_unknown"
-        self.filter(pk=pk, **{f"{column}__gt": 0}).update(**{column: 0})
+        run = {f"{column}__gt": 0, f"{column}__lt": MAX_CONSECUTIVE_FAILURES}
+        self.filter(pk=pk, **run).update(**{column: 0})
 
     def retire(self, pk: int, *, now: int) -> bool:
         """Remove a confirmed factor and forget its secret; true for exactly one caller."""

@@ -4,12 +4,14 @@ Every write moves the site's policy revision on, in the same transaction, so tha
 reads the policies anew with its next request.
 
 The trap: `QuerySet.update` and bulk writes call no `save()`; they go through the queryset below.
+The site's row is written first: it is the lock that keeps two editors from waiting for each other.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +19,7 @@ from hardening.core.values import Strength
 from hardening.models.account import SiteState
 
 MAX_GRACE_DAYS = 365
+MAX_STEP_UP_SECONDS = 24 * 60 * 60  # as for the setting: no proof is fresh for longer
 
 
 class Mode(models.TextChoices):
@@ -48,23 +51,20 @@ class RolePolicyQuerySet(models.QuerySet["RolePolicy"]):
     def update(self, **values: Any) -> int:
         """Update rows and move the revision on."""
         with transaction.atomic(using=self.db):
-            rows = super().update(**values)
             SiteState.objects.touch_policies()
-        return rows
+            return super().update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete rows and move the revision on."""
         with transaction.atomic(using=self.db):
-            result = super().delete()
             SiteState.objects.touch_policies()
-        return result
+            return super().delete()
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[RolePolicy]:
         """Insert rows and move the revision on."""
         with transaction.atomic(using=self.db):
-            rows = super().bulk_create(objs, *args, **kwargs)
             SiteState.objects.touch_policies()
-        return rows
+            return super().bulk_create(objs, *args, **kwargs)
 
 
 class RolePolicy(models.Model):
@@ -84,7 +84,10 @@ class RolePolicy(models.Model):
         default=FirstEnrolment.MAILBOX,
     )
     step_up_seconds = models.PositiveIntegerField(
-        _("fresh proof lasts (seconds)"), null=True, blank=True
+        _("fresh proof lasts (seconds)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_STEP_UP_SECONDS)],
     )
     note = models.TextField(_("note"), default="", blank=True)
 
@@ -102,6 +105,11 @@ class RolePolicy(models.Model):
                 condition=models.Q(grace_days__lte=MAX_GRACE_DAYS),
                 name="hardening_grace_is_bounded",
             ),
+            models.CheckConstraint(
+                condition=models.Q(step_up_seconds__isnull=True)
+                | models.Q(step_up_seconds__range=(1, MAX_STEP_UP_SECONDS)),
+                name="hardening_step_up_is_bounded",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -110,12 +118,11 @@ class RolePolicy(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save and tell every process; effective on the next request everywhere."""
         with transaction.atomic(using=kwargs.get("using")):
-            super().save(*args, **kwargs)
             SiteState.objects.touch_policies()
+            super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete and tell every process."""
         with transaction.atomic(using=kwargs.get("using")):
-            result = super().delete(*args, **kwargs)
             SiteState.objects.touch_policies()
-        return result
+            return super().delete(*args, **kwargs)

@@ -27,6 +27,8 @@ def hardening_banner(context: dict[str, Any]) -> dict[str, Any]:
     silent = {"deadline": None, "roles": "", "url": "", "codes_low": None}
     if request is None or session is None or not session.accessed:
         return silent
+    if getattr(request, "hardening_step", False):  # a page of ours: it says so itself
+        return silent
     if isinstance(request.user, AnonymousUser) or not request.user.is_authenticated:
         return silent
     decision = getattr(request, "hardening_decision", None)
@@ -35,7 +37,7 @@ def hardening_banner(context: dict[str, Any]) -> dict[str, Any]:
     low = notes.get(NoteKind.RECOVERY_CODES_LOW)
     return {
         "deadline": moment(deadline.value) if deadline else None,
-        "roles": roles.label(deadline.role) if deadline else "",
+        "roles": roles.labels([deadline.role]) if deadline else "",
         "url": reverse("hardening:overview"),
         "codes_low": low.value if low else None,
     }

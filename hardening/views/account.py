@@ -11,7 +11,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from hardening import answers, audit, roles, sessions
+from hardening import answers, audit, sessions
 from hardening.access import requires
 from hardening.core.values import NoteKind, ProofKind, Verdict
 from hardening.factors import recovery
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hardening.flows.authenticators import Factor
 
 PROVABLE = (Verdict.STEP_UP, Verdict.CHALLENGE)  # the latter while the kill switch is on
+HTTP_CONFLICT = 409
 BIGGEST_PK = 2**63 - 1
 RECENT_EVENTS = 10
 
@@ -62,12 +63,12 @@ class OverviewView(LiveView):
         security = authenticators.overview(request.user)
         notes = {note.kind: note for note in stepup.notes(who, now=self.now)}
         deadline = notes.get(NoteKind.DEADLINE)
-        usable = {factor.id: factor.usable for factor in who.factors}
-        rows = [_shown(row, usable.get(row.pk, False)) for row in security.factors]
-        summary = _summary(who, deadline is not None)
+        rows = [_shown(row, usable=_usable(who, row)) for row in security.factors]
+        word, summary = _summary(who, deadline_ahead=deadline is not None)
         return self.show(
+            word=word,
             summary=summary,
-            protected=bool(who.factors),
+            protected=bool(who.factors) and who.recovery_codes_left > 0 and deadline is None,
             deadline=moment(deadline.value) if deadline else None,
             requirements=wording.requirements(who, self.now),
             authenticators=rows,
@@ -76,7 +77,7 @@ class OverviewView(LiveView):
             password_changed=None,
             must_change=bool(security.account.must_change),
             events=[
-                {"at": event.at, "text": wording.event(event.event)}
+                {"at": event.at, "text": wording.event(event.event, event.reason)}
                 for event in audit.recent(request.user, RECENT_EVENTS)
             ],
             can_remove=True,
@@ -113,9 +114,12 @@ class FactorView(LiveView):
         return row
 
     def render_factor(
-        self, row: Factor, form: NameForm, refused: str = "", status: int = 200
+        self, row: Factor, form: NameForm | None = None, status: int = 200
     ) -> HttpResponse:
-        """Show one authenticator with what removing it would do."""
+        """Show one authenticator with what removing it would do, or why that is refused."""
+        session, user = self.request.session, self.request.user
+        who, _decision = stepup.ask(session, user, max_age=None, now=self.now)
+        needed = authenticators.needed(who, row.pk, now=self.now)
         last = len(authenticators.overview(self.request.user).factors) == 1
         consequence = (
             _("Your other sessions end. Your account is then protected by the password alone.")
@@ -123,17 +127,17 @@ class FactorView(LiveView):
             else _("Codes from this authenticator stop working and your other sessions end.")
         )
         return self.show(
-            form=form, status=status, authenticator=row, consequence=consequence, refused=refused
+            form=form or NameForm(initial={"name": row.name}),
+            status=status,
+            authenticator=_shown(row, usable=_usable(who, row)),
+            consequence=consequence,
+            refused=wording.cannot_remove(who, self.now) if needed else "",
         )
 
 
 @requires(always=True)
 def _factor_page(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResponse:
-    row = view.find(pk)
-    who, _decision = stepup.ask(request.session, request.user, max_age=None, now=view.now)
-    return view.render_factor(
-        row, NameForm(initial={"name": row.name}), _refusal(who, row, view.now)
-    )
+    return view.render_factor(view.find(pk))
 
 
 @requires(always=True)
@@ -154,9 +158,7 @@ def _factor_change(request: HttpRequest, *, view: FactorView, pk: int) -> HttpRe
         )
         done = _("The authenticator was renamed.")
     if change is Change.LAST_REQUIRED:
-        who, _decision = stepup.ask(request.session, request.user, max_age=None, now=view.now)
-        refused = _refusal(who, row, view.now)
-        return view.render_factor(row, NameForm(initial={"name": row.name}), refused, status=409)
+        return view.render_factor(row, status=HTTP_CONFLICT)
     if change is not Change.DONE:
         raise Http404
     view.say(done)
@@ -226,7 +228,11 @@ class StepUpView(LiveView):
         return answers.safe_next(request, given) or resolve_url("hardening:overview")
 
 
-def _shown(row: Factor, usable: bool) -> dict[str, Any]:  # noqa: FBT001 - private
+def _usable(who: Who, row: Factor) -> bool:
+    return any(factor.usable for factor in who.factors if factor.id == row.pk)
+
+
+def _shown(row: Factor, *, usable: bool) -> dict[str, Any]:
     return {
         "pk": row.pk,
         "name": row.name,
@@ -236,29 +242,20 @@ def _shown(row: Factor, usable: bool) -> dict[str, Any]:  # noqa: FBT001 - priva
     }
 
 
-def _summary(who: Who, deadline_ahead: bool) -> str:  # noqa: FBT001 - private
+def _summary(who: Who, *, deadline_ahead: bool) -> tuple[str, str]:
+    """Return the state of an account, in a word or three and in a sentence."""
     if deadline_ahead:
-        return _("There is something to do: set up a second factor in time.")
+        return _("Something to do"), _("Set up a second factor in time.")
     if not who.factors:
-        return _("Your account is protected by its password alone.")
+        return _("Password only"), _("Your account is protected by its password alone.")
     if who.recovery_codes_left == 0:
-        return _("Your account is protected, but you have no recovery codes left.")
-    return ngettext(
+        sentence = _("Your account is protected, but you have no recovery codes left.")
+        return _("Something to do"), sentence
+    return _("Protected"), ngettext(
         "Your account is protected by %(count)s authenticator.",
         "Your account is protected by %(count)s authenticators.",
         len(who.factors),
     ) % {"count": len(who.factors)}
-
-
-def _refusal(who: Who, row: Factor, now: int) -> str:
-    if not authenticators.needed(who, row.pk, now=now):
-        return ""
-    due = [d.role for d in who.requirement.demands if d.due <= now and d.role]
-    labels = ", ".join(dict.fromkeys(roles.label(key) for key in due))
-    return _(
-        "Your role %(roles)s needs a second factor. Add another authenticator first, then "
-        "remove this one."
-    ) % {"roles": labels}
 
 
 def _recovered(request: HttpRequest) -> bool:

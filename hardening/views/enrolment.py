@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import segno
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.shortcuts import resolve_url
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from hardening import answers, host
 from hardening.access import requires
 from hardening.core import otp
+from hardening.core.hidden import Hidden
 from hardening.core.values import Verdict
 from hardening.factors import recovery, totp
 from hardening.flows import authenticators, enrol
@@ -27,6 +28,16 @@ if TYPE_CHECKING:
 
 CODES_RANDOM_BYTES = recovery.SET_SIZE * recovery.CODE_BYTES
 QR_SCALE = 4
+
+
+class _Picture(SafeString):
+    """Markup of a QR code: whoever has it has the key."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Say nothing."""
+        return "'…'"
 
 
 class EnrolView(PageView):
@@ -131,7 +142,7 @@ class EnrolTotpView(PageView):
         return self._page(waiting, form)
 
     def _codes(self, done: enrol.Confirmed) -> HttpResponse:
-        codes = list(done.codes)
+        codes = [Hidden(code) for code in done.codes]
         return self.show(
             "recovery_codes_shown.html",
             form=StoredForm(),
@@ -162,12 +173,13 @@ class EnrolTotpView(PageView):
         svg = segno.make(uri, error="m").svg_inline(scale=QR_SCALE, light="#fff")
         return {
             # Our own drawing of our own text; the white ground keeps it readable in dark mode.
-            "qr": mark_safe(svg),  # noqa: S308
-            "key": otp.grouped_key(pending.secret),
-            "uri": uri,
+            "qr": _Picture(svg),
+            "key": Hidden(otp.grouped_key(pending.secret)),
+            "uri": Hidden(uri),
             "issuer": issuer,
             "account": account,
-            "existing": authenticators.overview(waiting.user).factors if waiting.replacing else (),
+            # Beside a working one, an older entry in the app may be just that.
+            "only": waiting.replacing or not waiting.who.factors,
         }
 
     def _choices(self, waiting: Waiting) -> dict[str, Any]:
@@ -217,20 +229,21 @@ class RecoveryCodesView(PageView):
     def _make(self, request: HttpRequest, waiting: Waiting | None) -> HttpResponse:
         random = os.urandom(CODES_RANDOM_BYTES)
         where = answers.where(request)
-        if waiting is not None:
-            codes = enrol.codes_again(waiting, random, now=self.now, where=where)
-        else:
-            return _make_live(request, view=self, random=random)
+        if waiting is None:
+            made: HttpResponse = _make_live(request, view=self, random=random)
+            return made
+        codes = enrol.codes_again(waiting, random, now=self.now, where=where)
         return self.shown(codes, waiting)
 
     def shown(self, codes: tuple[str, ...], waiting: Waiting | None) -> HttpResponse:
         """Show a set of codes, once."""
+        hidden = [Hidden(code) for code in codes]
         return self.show(
             "recovery_codes_shown.html",
             form=StoredForm(),
             on=waiting,
-            codes=list(codes),
-            payload={"recovery_codes": list(codes)},
+            codes=hidden,
+            payload={"recovery_codes": hidden},
         )
 
     def _page(self, waiting: Waiting | None, form: StoredForm | None = None) -> HttpResponse:

@@ -11,6 +11,7 @@ second; reading the user of a live session may park it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.middleware.csrf import CsrfViewMiddleware, rotate_token
@@ -52,14 +54,17 @@ HTTP_GONE = 410
 HTTP_INVALID = 400
 HTTP_THROTTLED = 429
 
+log = logging.getLogger("hardening")
+
 
 class _StaleTokenMiddleware(CsrfViewMiddleware):
     """Django's check; a form with a stale token leads back to its page instead of to a 403."""
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
         if answers.wants_json(request):
-            return JsonResponse({"code": "csrf_failed", "reason": reason}, status=403)
-        return HttpResponseRedirect(request.get_full_path())
+            body = {"code": "csrf_failed", "reason": reason}
+            return answers.no_store(JsonResponse(body, status=403))
+        return answers.no_store(HttpResponseRedirect(request.get_full_path()))
 
 
 _own_csrf = decorator_from_middleware(_StaleTokenMiddleware)
@@ -107,10 +112,11 @@ class PageView(View):
                 self.data = self._posted()
             response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         except (FactsError, NotMigratedError):
+            log.exception("a page could not tell who is asking; answering 503")
             return answers.unavailable(request, json=self.json)
         except _UnreadableError:
             response = JsonResponse(
-                {"code": "invalid", "detail": _("The request is not valid JSON.")},
+                {"code": "invalid", "detail": _("The request could not be read.")},
                 status=HTTP_INVALID,
             )
         response.headers.setdefault("Referrer-Policy", "same-origin")
@@ -119,19 +125,25 @@ class PageView(View):
 
     def _posted(self) -> QueryDict:
         """Return the form, or a JSON object's fields as a form."""
-        if "json" not in (self.request.content_type or ""):
-            return self.request.POST
         try:
-            body = json.loads(self.request.body)
-        except ValueError:
+            posted = self._form_of_json() if self._posts_json() else self.request.POST
+            for _name, values in posted.lists():
+                "".join(values).encode()  # half a surrogate pair is no text for any database
+        except (ValueError, RecursionError, RequestDataTooBig):
             raise _UnreadableError from None
+        return posted
+
+    def _posts_json(self) -> bool:
+        return "json" in (self.request.content_type or "")
+
+    def _form_of_json(self) -> QueryDict:
+        body = json.loads(self.request.body)
         if not isinstance(body, dict):
             raise _UnreadableError
         posted = QueryDict(mutable=True)
         for name, value in body.items():
-            posted.setlist(
-                name, [str(v) for v in value] if isinstance(value, list) else [str(value)]
-            )
+            values = value if isinstance(value, list) else [value]
+            posted.setlist(name, [str(v) for v in values])
         return posted
 
     # --- answering ---------------------------------------------------------------------------
@@ -189,12 +201,12 @@ class PageView(View):
         """Queue a message where the host has messages; the page shows the new state anyway."""
         messages.success(self.request, text, fail_silently=True)
 
-    def wait(self, form: Any, retry_after: int, **context: Any) -> HttpResponse:
+    def wait(self, form: Any, retry_after: int, problem: str = "", **context: Any) -> HttpResponse:
         """Refuse for now: the page stays, says how long, and keeps what was typed elsewhere."""
         response = self.show(
             form=form,
             status=HTTP_THROTTLED,
-            problem=_("Too many tries. Please wait before you try again."),
+            problem=problem or _("Too many tries. Please wait before you try again."),
             retry_after=retry_after,
             **context,
         )
@@ -236,7 +248,7 @@ class PageView(View):
         number, of = wording.progress(self.request.resolver_match, waiting)
         return StepHead(
             person=self.masked(waiting.user),
-            destination=waiting.row.next,
+            destination=wording.destination(waiting.row.next),
             reason=wording.why(waiting.decision),
             number=number,
             of=of,
@@ -301,4 +313,4 @@ class PageView(View):
 
 
 class _UnreadableError(Exception):
-    """The body claims to be JSON and is not."""
+    """The body is not what it claims to be: JSON that is none, text that is none."""

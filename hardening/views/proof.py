@@ -13,6 +13,7 @@ from hardening import answers
 from hardening.core.values import Verdict
 from hardening.factors import mailbox
 from hardening.flows import authenticators, prove
+from hardening.flows.notices import address_book
 from hardening.forms import (
     CodeForm,
     MailboxCodeForm,
@@ -74,6 +75,9 @@ class ProofView(PageView):
             return self.proven(judged.waiting)
         if judged.retry_after:
             return self.wait(form, judged.retry_after, on=waiting, **self.context(waiting))
+        if judged.moved:
+            found = self.record()
+            return self.over() if found is None else self.advance(found)
         if judged.waiting is None:
             return self.over(_("There were too many wrong tries. Please sign in again."))
         form.add_error(self.field, self.wrong)
@@ -168,14 +172,16 @@ class MailboxView(ProofView):
         waiting = self.record()
         if waiting is None:
             return self.over()
-        if waiting.decision.verdict is not Verdict.MAILBOX:
+        if not self.is_due(waiting):
             return self.advance(waiting)
         sent = prove.send_mailbox_code(
             waiting, os.urandom(mailbox.CODE_BYTES), now=self.now, where=answers.where(request)
         )
         form = self.form(waiting)
         if sent.retry_after:
-            return self.wait(form, sent.retry_after, on=waiting, **self.context(waiting))
+            context = self.context(waiting) | {"resend_after": sent.retry_after}
+            problem = _("Several codes were sent already. The next one has to wait.")
+            return self.wait(form, sent.retry_after, problem, on=waiting, **context)
         if not sent.accepted:
             problem = _("The mail could not be sent. Try again, or use an enrolment ticket.")
             return self.show(
@@ -183,18 +189,23 @@ class MailboxView(ProofView):
             )
         return self.go(resolve_url("hardening:mailbox"))
 
+    def is_due(self, waiting: Waiting) -> bool:
+        """Where only a ticket counts, a mailed code would lead nowhere."""
+        ways = {choice.kind for choice in waiting.decision.choices}
+        return super().is_due(waiting) and "mailbox" in ways
+
     def context(self, waiting: Waiting) -> dict[str, Any]:
         """Say where the code goes and whether one is on its way."""
         row = waiting.row
         sent = bool(row.mail_digest) and (row.mail_expires_at or 0) > self.now
-        address = prove.mailbox_address(waiting.user, now=self.now)
+        address = address_book(waiting.user, now=self.now).provable(self.now)
         elapsed = self.now - (row.mail_sent_at or 0)
         return {
             "address": mailbox.mask(address) if address else "",
             "sender": answers.sender(),
             "sent": sent,
             "resend_after": max(0, RESEND_SECONDS - elapsed) if sent else 0,
-            "usable": bool(address) and any(c.kind == "mailbox" for c in waiting.decision.choices),
+            "usable": bool(address),
         }
 
     def proven(self, waiting: Waiting) -> HttpResponse:
@@ -220,6 +231,11 @@ class TicketView(ProofView):
         """Work on a parked login, or on an enrolment beside a live session."""
         return self.any_record()
 
+    def context(self, waiting: Waiting) -> dict[str, Any]:
+        """Say whether there is a mailbox to prove instead."""
+        ways = {choice.kind for choice in waiting.decision.choices}
+        return {"can_use_mailbox": "mailbox" in ways}
+
     def proven(self, waiting: Waiting) -> HttpResponse:
         """Go on; an enrolment beside a live session starts at once."""
         return self.may_start(waiting)
@@ -241,9 +257,8 @@ class ConfirmPasswordView(ProofView):
     wrong = gettext_lazy("That is not your password.")
 
     def record(self) -> Waiting | None:
-        """Work on an enrolment beside a live session."""
-        found = self.any_record()
-        return found if found and found.enrolling else None
+        """Work on an enrolment beside a live session; a sign-in is led to its own step."""
+        return self.any_record()
 
     def proven(self, waiting: Waiting) -> HttpResponse:
         """Go on; an enrolment beside a live session starts at once."""

@@ -11,11 +11,10 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
 from hardening import answers
+from hardening.core.values import Verdict
 from hardening.flows import login
 from hardening.flows.login import Arrival
-from hardening.forms import (
-    LoginForm,
-)
+from hardening.forms import LoginForm
 from hardening.views.page import PageView
 
 if TYPE_CHECKING:
@@ -72,14 +71,18 @@ class LoginView(PageView):
 
 
 class RecoverView(PageView):
-    """What is left to whoever has no phone any more."""
+    """What is left to whoever has no phone any more, or cannot read the mailbox."""
 
     template_name = "recover.html"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List the ways."""
         waiting = self.any_record()
-        return self.over() if waiting is None else self.show(on=waiting)
+        if waiting is None:
+            return self.over()
+        # A ticket stands in for the mailbox, and for nothing else.
+        mailbox = waiting.decision.verdict is Verdict.MAILBOX
+        return self.show(on=waiting, mailbox=mailbox)
 
 
 class CancelView(PageView):

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from hardening import roles
 from hardening.audit import Event
-from hardening.core.values import Reason, Verdict
+from hardening.core.values import ProofKind, Reason, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hardening.core.values import Decision, Who
     from hardening.flows.record import Waiting
 
+DESTINATION_LENGTH = 60  # characters
 FIRST_FACTOR_STEPS = 3  # mailbox (or ticket), authenticator, recovery codes
 _STEP_OF_PAGE = {"mailbox": 1, "ticket": 1, "enrol": 2, "enrol_totp": 2, "recovery_codes": 3}
 
@@ -22,12 +27,7 @@ _STEP_OF_PAGE = {"mailbox": 1, "ticket": 1, "enrol": 2, "enrol_totp": 2, "recove
 def why(decision: Decision) -> str:
     """Return the sentence that says why somebody was stopped; empty where the page says it."""
     if decision.roles and decision.verdict in (Verdict.MAILBOX, Verdict.ENROL):
-        labels = ", ".join(roles.label(key) for key in decision.roles)
-        return ngettext(
-            "Your role %(roles)s needs a second factor.",
-            "Your roles %(roles)s need a second factor.",
-            len(decision.roles),
-        ) % {"roles": labels}
+        return _needs_factor(decision.roles)
     sentences = {
         Reason.RESET_FACTOR_REQUIRED: _(
             "Your second factor was reset, so a new one is set up with this sign-in."
@@ -46,23 +46,40 @@ def why(decision: Decision) -> str:
     return sentences.get(decision.reason, "")
 
 
-def event(name: str) -> str:
+def event(name: str, reason: str = "") -> str:
     """Return what the owner of an account reads for an event; its name where we have no words."""
+    proofs = {
+        "codes": _("Code from an authenticator accepted"),
+        "recovery": _("Recovery code used"),
+        "mailbox": _("E-mail address confirmed"),
+        "ticket": _("Enrolment ticket used"),
+        "password": _("Password confirmed"),
+    }
+    if name == Event.PROOF_ACCEPTED and reason in proofs:
+        return proofs[reason]
     words = {
         Event.LOGIN_COMPLETED: _("Signed in"),
         Event.LOGIN_PARKED: _("Password accepted, more was asked"),
         Event.LOGIN_ENDED: _("Sign-in refused"),
         Event.LOGIN_CANCELLED: _("Sign-in cancelled"),
+        Event.LOGIN_FAULT: _("Sign-in stopped by a fault of this site"),
         Event.SESSION_PARKED: _("Session stopped until more is proven"),
         Event.SESSION_ENDED: _("Session ended"),
         Event.PROOF_ACCEPTED: _("Proof accepted"),
         Event.PROOF_REFUSED: _("Wrong code"),
         Event.PROOF_THROTTLED: _("Too many tries"),
         Event.MAILBOX_CODE_SENT: _("Code sent by mail"),
+        Event.MAILBOX_CODE_FAILED: _("A code could not be sent by mail"),
+        Event.MAILBOX_CODE_THROTTLED: _("Too many codes by mail"),
         Event.ENROLMENT_STARTED: _("Setting up an authenticator"),
+        Event.ENROLMENT_REFUSED: _("Setting up an authenticator refused"),
+        Event.ENROLMENT_CANCELLED: _("Setting up an authenticator cancelled"),
         Event.FACTOR_ADDED: _("Authenticator added"),
         Event.FACTOR_REMOVED: _("Authenticator removed"),
+        Event.FACTOR_REFUSED: _("Change of an authenticator refused"),
+        Event.FACTOR_DISABLED: _("Authenticator disabled after too many wrong codes"),
         Event.FACTOR_RENAMED: _("Authenticator renamed"),
+        Event.FACTOR_FOREIGN: _("Asked for an authenticator of another account"),
         Event.FACTORS_RESET: _("Second factor reset by an operator"),
         Event.RECOVERY_CODES_MADE: _("New recovery codes made"),
         Event.RECOVERY_CODES_STORED: _("Recovery codes stored"),
@@ -71,7 +88,9 @@ def event(name: str) -> str:
         Event.STEP_UP_THROTTLED: _("Too many tries"),
         Event.PASSWORD_CHANGED: _("Password changed"),
         Event.PASSWORD_CHANGE_DEMANDED: _("A new password was demanded"),
+        Event.EMAIL_CHANGED: _("E-mail address changed"),
         Event.TICKET_ISSUED: _("Enrolment ticket issued"),
+        Event.VAULT_FAULT: _("An authenticator could not be read"),
     }
     return words.get(name, name)  # type: ignore[call-overload, no-any-return]
 
@@ -79,7 +98,12 @@ def event(name: str) -> str:
 def progress(match: Any, waiting: Waiting) -> tuple[int | None, int | None]:
     """Return (step, steps) on the way to a first factor, else (None, None)."""
     number = _STEP_OF_PAGE.get(getattr(match, "url_name", "") or "")
-    first = not waiting.who.factors or waiting.awaits_codes
+    if waiting.awaits_codes:
+        # They are first shown in the answer to the code, at the URL of the step before.
+        number = FIRST_FACTOR_STEPS
+        first = len(waiting.who.factors) == 1 and not waiting.session.has(ProofKind.RECOVERY_CODE)
+    else:
+        first = not waiting.who.factors
     if number is None or not first or waiting.decision.verdict is Verdict.CHANGE_PASSWORD:
         return None, None
     return number, FIRST_FACTOR_STEPS
@@ -88,6 +112,28 @@ def progress(match: Any, waiting: Waiting) -> tuple[int | None, int | None]:
 def requirements(who: Who, now: int) -> list[str]:
     """Return one sentence per role whose policy asks for a factor now."""
     due = dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role)
-    return [
-        _("Your role %(role)s needs a second factor.") % {"role": roles.label(key)} for key in due
-    ]
+    return [_needs_factor((key,)) for key in due]
+
+
+def cannot_remove(who: Who, now: int) -> str:
+    """Return why an authenticator that a policy needs cannot be removed."""
+    due = tuple(dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role))
+    way = _("Add another authenticator first, then remove this one.")
+    return f"{_needs_factor(due)} {way}"
+
+
+def destination(next_url: str) -> str:
+    """Return where a sign-in leads, short enough to read: the path without its query."""
+    return Truncator(urlsplit(next_url).path).chars(DESTINATION_LENGTH)
+
+
+def _needs_factor(keys: Sequence[str]) -> str:
+    labels = roles.labels(keys)
+    if not labels:
+        return _("Every account on this site needs a second factor.")
+    number = len([key for key in keys if key != "everyone"])
+    return ngettext(
+        "Your role %(roles)s needs a second factor.",
+        "Your roles %(roles)s need a second factor.",
+        number,
+    ) % {"roles": labels}

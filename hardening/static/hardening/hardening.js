@@ -174,7 +174,21 @@
     field.form.addEventListener("submit", () => set(false));
   }
 
+  // As the link would do by itself, but without leaving "#field" in the address: a browser carries that along
+  // through the form's redirect, and the next page would open scrolled to its own field of that name.
+  function leadToField(link) {
+    const field = document.getElementById(link.hash.slice(1));
+    link.addEventListener("click", (event) => {
+      if (field) {
+        event.preventDefault();
+        field.focus();
+        field.closest(".hardening-field").scrollIntoView({ block: "nearest" });
+      }
+    });
+  }
+
   each(".hardening form", sendOnce);
+  each(".hardening [role=alert] a[href^='#']", leadToField);
   each("form[data-hardening-submit-at]", sendWhenComplete);
   each(".hardening [data-countdown]", countDown);
   if (navigator.clipboard) {

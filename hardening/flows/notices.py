@@ -1,0 +1,66 @@
+"""Telling people: which notice, to which of their addresses, how often.
+
+Every flow that tells somebody something comes through here, so this is also where a change of
+the e-mail address is noticed: it is told to the address that was replaced, once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardening import audit, notify, vault
+from hardening.audit import Event
+from hardening.core.throttle import MAIL_RULES
+from hardening.factors import mailbox
+from hardening.factors.mailbox import Known
+from hardening.throttle import subjects
+from hardening.throttle.database import MICROSECONDS, reserve
+
+WRONG_CODE = "mail:wrong_code"
+THROTTLED = "event:throttled"
+
+
+def address_book(user: Any, *, now: int) -> Known:
+    """Return what the account knows of its e-mail addresses, noting a change.
+
+    Where the remembered address does not open, nothing is known: no proof goes anywhere.
+    """
+    try:
+        known = mailbox.note_address(user, now=now)
+    except vault.Unsealable:
+        return Known()
+    if known.changed:
+        audit.record(Event.EMAIL_CHANGED, user=user, now=now)
+        old = tuple(filter(None, [known.previous]))
+        notify.after_commit(notice(user, "email_changed", old, {}, now=now))
+    return known
+
+
+def tell(user: Any, name: str, details: dict[str, Any], *, now: int) -> None:
+    """Send a notice to every address of the account, after commit."""
+    known = address_book(user, now=now)
+    to = known.told(now) or tuple(filter(None, [mailbox.email_of(user)]))
+    notify.after_commit(notice(user, name, to, details, now=now))
+
+
+def wrong_code(user: Any, *, now: int) -> None:
+    """The password is known to somebody. Said, but not so often that it becomes a weapon."""
+    if _within_budget(WRONG_CODE, user, now):
+        tell(user, "wrong_code", {}, now=now)
+
+
+def worth_recording(user: Any, *, now: int) -> bool:
+    """True for the first refusals by the throttle, not for each of a flood of them."""
+    return _within_budget(THROTTLED, user, now)
+
+
+def notice(
+    user: Any, name: str, to: tuple[str, ...], details: dict[str, Any], *, now: int
+) -> notify.Notice:
+    """Return a notice about `user`."""
+    return notify.Notice(name, to, user.get_username(), now, details)
+
+
+def _within_budget(label: str, user: Any, now: int) -> bool:
+    key = subjects.account(label, user.pk, known_device=True)
+    return reserve(key, MAIL_RULES, now_us=now * MICROSECONDS).admitted
