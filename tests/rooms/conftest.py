@@ -1,0 +1,70 @@
+"""What the rooms need to stand on: a user, a record, a policy; each process starts anew."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from hardening import facts, policies
+from hardening.models import ParkedLogin, RolePolicy
+from hardening.models.parked import Purpose
+from hardening.models.policy import Mode
+from hardening.moments import moment
+from tests.visitor import DAY, NOW
+
+
+@pytest.fixture(autouse=True)
+def _new_process(monkeypatch):
+    """Hold no policies of an earlier test, as a process that has just started."""
+    policies.forget()
+    monkeypatch.setattr(facts, "_tables_seen", set())
+    yield
+    policies.forget()
+
+
+@pytest.fixture
+def user(db):
+    """Return a user with an e-mail address and no role."""
+    return get_user_model().objects.create_user("ada", "ada@example.com", "pass")
+
+
+@pytest.fixture
+def other(db):
+    """Return somebody else."""
+    return get_user_model().objects.create_user("bea", "bea@example.com", "pass")
+
+
+@pytest.fixture
+def make_record(db):
+    """Return a function that parks a sign-in of a user."""
+
+    def make(owner, **values):
+        fields = {
+            "handle": f"handle-{ParkedLogin.objects.count()}",
+            "user": owner,
+            "purpose": Purpose.LOGIN,
+            "account_epoch": 0,
+            "site_epoch": 0,
+            "started_at": NOW,
+            "expires_at": NOW + 600,
+        }
+        return ParkedLogin.objects.create(**{**fields, **values})
+
+    return make
+
+
+@pytest.fixture
+def record(user, make_record):
+    """Return a parked sign-in of `user`."""
+    return make_record(user)
+
+
+@pytest.fixture
+def make_policy(db):
+    """Return a function that stores an enforcing policy, due since yesterday."""
+
+    def make(role="staff", **values):
+        fields = {"mode": Mode.ENFORCE, "starts_at": moment(NOW - DAY)}
+        return RolePolicy.objects.create(role=role, **{**fields, **values})
+
+    return make

@@ -1,0 +1,154 @@
+"""Mails: after commit, one an address, and a mail server that is down stops nothing."""
+
+from __future__ import annotations
+
+import pytest
+from django.core import mail
+from django.db import transaction
+from django.test import override_settings
+
+from hardening import notify
+from hardening.notify import Notice
+from tests.visitor import NOW
+
+ADDED = Notice("factor_added", ("a@example.com",), "ada", NOW, {"authenticator": "My phone"})
+TWO = Notice("recovery_codes_made", ("new@example.com", "old@example.com"), "ada", NOW)
+CODE = Notice("mailbox_code", ("a@example.com",), "ada", NOW, {"code": "12345678"})
+NAMES = (
+    "factor_added",
+    "factor_removed",
+    "factors_reset",
+    "mailbox_code",
+    "password_change_required",
+    "password_changed",
+    "recovery_code_used",
+    "recovery_codes_made",
+    "wrong_code",
+)
+SMTP_DOWN = override_settings(
+    EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
+    EMAIL_HOST="127.0.0.1",
+    EMAIL_PORT=1,  # nobody listens there
+)
+
+
+def recipients() -> list[list[str]]:
+    return [message.recipients() for message in mail.outbox]
+
+
+@pytest.fixture
+def bounces(monkeypatch):
+    """Let mails to one address fail."""
+    send = notify.EmailMultiAlternatives.send
+
+    def picky(message, *args, **kwargs):
+        if message.to == ["new@example.com"]:
+            raise OSError("no such mailbox")
+        return send(message, *args, **kwargs)
+
+    monkeypatch.setattr(notify.EmailMultiAlternatives, "send", picky)
+
+
+# ---------------------------------------------------------------- when
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_notice_goes_out_after_commit_and_not_before() -> None:
+    with transaction.atomic():
+        notify.after_commit(ADDED)
+        assert mail.outbox == []
+    assert recipients() == [["a@example.com"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_rollback_sends_nothing() -> None:
+    with transaction.atomic():
+        notify.after_commit(ADDED)
+        transaction.set_rollback(True)
+    assert mail.outbox == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_a_transaction_a_notice_goes_out_at_once() -> None:
+    notify.after_commit(ADDED)
+    assert len(mail.outbox) == 1
+
+
+# ---------------------------------------------------------------- to whom
+
+
+def test_each_address_gets_a_mail_of_its_own() -> None:
+    assert notify.deliver(TWO)
+    assert recipients() == [["new@example.com"], ["old@example.com"]]
+    assert not any(message.cc or message.bcc for message in mail.outbox)
+
+
+def test_an_address_that_bounces_does_not_keep_the_news_from_the_other(bounces, caplog) -> None:
+    """Or a thief would set an address that bounces, and the owner would never hear of it."""
+    assert not notify.deliver(TWO)
+    assert recipients() == [["old@example.com"]]
+    assert "'recovery_codes_made' could not be sent" in caplog.text
+
+
+def test_nobody_to_write_to_is_not_sent() -> None:
+    assert not notify.deliver(Notice("factor_added", (), "ada", NOW))
+    assert mail.outbox == []
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+@SMTP_DOWN
+def test_a_mail_server_that_is_down_is_logged_without_the_content(caplog) -> None:
+    assert not notify.deliver(CODE)
+    assert "'mailbox_code' could not be sent" in caplog.text
+    assert "12345678" not in caplog.text
+
+
+@SMTP_DOWN
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_server_that_is_down_stops_no_action(user) -> None:
+    with transaction.atomic():
+        user.first_name = "Ada"
+        user.save()
+        notify.after_commit(ADDED)
+    user.refresh_from_db()
+    assert user.first_name == "Ada"
+
+
+def test_details_stay_out_of_the_repr() -> None:
+    assert "12345678" not in repr(CODE)
+
+
+# ---------------------------------------------------------------- what they say
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_notice_has_a_subject_of_one_line_and_both_bodies(name) -> None:
+    details = {"authenticator": "Phone <b>", "code": "12345678", "left": 2, "minutes": 10}
+    assert notify.deliver(Notice(name, ("a@example.com",), "ada", NOW, details))
+    (message,) = mail.outbox
+    assert message.subject.strip()
+    assert "\n" not in message.subject
+    assert message.body.strip()
+    ((html, kind),) = message.alternatives
+    assert kind == "text/html"
+    assert "<b>" not in html
+    assert "\n\n\n\n" not in message.body
+
+
+def test_a_name_with_a_line_break_forges_no_header() -> None:
+    name = "Phone\nBcc: everybody@example.com"
+    assert notify.deliver(
+        Notice("factor_added", ("a@example.com",), "ada", NOW, {"authenticator": name})
+    )
+    (message,) = mail.outbox
+    assert message.message()["Bcc"] is None
+
+
+@override_settings(HARDENING={"MAIL_FROM": "safe@example.org", "ISSUER": "Backstage\u00ae"})
+def test_mails_name_the_site_and_come_from_the_sender_of_the_settings() -> None:
+    notify.deliver(ADDED)
+    (message,) = mail.outbox
+    assert message.from_email == "safe@example.org"
+    assert "Backstage\u00ae" in message.subject + message.body
