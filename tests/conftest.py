@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
+from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.mail.utils import DNS_NAME
 from hypothesis import settings as hypothesis_settings
 
 from tests import guard
 from tests.harness import MissingPart
+from tests.visitor import NOW, PASSWORD, Visitor
 
 # Shared machines have slow moments; a property is no benchmark.
 hypothesis_settings.register_profile("shared", deadline=None)
@@ -35,6 +38,25 @@ def _nothing_outside() -> Iterator[None]:
 def _empty_cache() -> None:
     """Start with an empty cache: pytest-randomly must not make tests meet each other there."""
     cache.clear()
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """Freeze time at `NOW`; `clock.shift(seconds)` moves it on."""
+    with time_machine.travel(NOW, tick=False) as frozen:
+        yield frozen
+
+
+@pytest.fixture
+def person() -> Callable[..., Visitor]:
+    """Return `person(name, **fields)`: a new user with an e-mail address, at a browser."""
+
+    def make(name: str, **fields: object) -> Visitor:
+        details = {"email": f"{name}@example.com", **fields}
+        user = get_user_model().objects.create_user(name, password=PASSWORD, **details)
+        return Visitor(user)
+
+    return make
 
 
 @pytest.fixture

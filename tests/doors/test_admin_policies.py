@@ -1,0 +1,282 @@
+"""Role policies in the admin: fresh proof, no sawing off, events, and effect at once."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+from django.urls import reverse
+
+from hardening import testing
+from hardening.audit import Event
+from hardening.core.values import Strength
+from hardening.factors import registry
+from hardening.models import RolePolicy, SecurityEvent
+from hardening.models.policy import Mode
+from hardening.moments import moment
+from hardening.signals import policy_changed
+from tests.visitor import leads_to
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+START = 1_793_520_000  # 2026-11-01 08:00:00 UTC, as `fields` has it
+LIST = reverse("admin:hardening_rolepolicy_changelist")
+ADD = reverse("admin:hardening_rolepolicy_add")
+
+
+@pytest.fixture
+def editor(clock, person):
+    """Return a superuser with an authenticator, signed in with a fresh proof."""
+    visitor = person("editor", is_staff=True, is_superuser=True)
+    testing.login(visitor.client, visitor.user)
+    return visitor
+
+
+@pytest.fixture
+def stale(editor, clock):
+    """Return the same when the proof is no longer fresh."""
+    clock.shift(301)
+    return editor
+
+
+@pytest.fixture
+def row(clock):
+    return RolePolicy.objects.create(
+        role="everyone", mode=Mode.REPORT, strength="any", starts_at=moment(START)
+    )
+
+
+def fields(**more):
+    given = {
+        "role": "staff",
+        "mode": "enforce",
+        "strength": "any",
+        "starts_at_0": "2026-11-01",
+        "starts_at_1": "08:00:00",
+        "grace_days": "7",
+        "first_enrolment": "mailbox",
+        "step_up_seconds": "",
+        "note": "",
+    }
+    return {**given, **more}
+
+
+def change(row):
+    return reverse("admin:hardening_rolepolicy_change", args=[row.pk])
+
+
+def delete(row):
+    return reverse("admin:hardening_rolepolicy_delete", args=[row.pk])
+
+
+def bulk(row):
+    return {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+
+
+def errors(answer):
+    return answer.context["adminform"].form.errors.get_json_data()
+
+
+# --- a fresh proof -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("door", ["add", "change", "delete"])
+def test_editing_asks_for_a_fresh_proof_first(stale, row, door, method):
+    path = {"add": ADD, "change": change(row), "delete": delete(row)}[door]
+    answer = getattr(stale.client, method)(path, fields(role="everyone", mode="off", post="yes"))
+    assert leads_to(answer, "hardening:step_up")
+    assert RolePolicy.objects.get().mode == Mode.REPORT
+
+
+def test_bulk_actions_ask_for_a_fresh_proof_too(stale, row):
+    assert leads_to(stale.client.post(LIST, bulk(row)), "hardening:step_up")
+    assert RolePolicy.objects.filter(pk=row.pk).exists()
+
+
+def test_looking_at_the_list_is_free(stale, row):
+    page = stale.client.get(LIST)
+    assert page.status_code == 200
+    assert "Everyone" in page.content.decode()
+
+
+def test_after_the_proof_the_form_opens(stale, row):
+    stale.secret = testing.secret_of(testing.Factor.objects.get())
+    answer = stale.step_up(next=change(row))
+    assert answer.headers["Location"] == change(row)
+    assert stale.client.get(change(row)).status_code == 200
+
+
+def test_a_superuser_who_came_with_a_recovery_code_edits_no_policy(clock, person, row):
+    visitor = person("recovered", is_staff=True, is_superuser=True)
+    testing.enrol(visitor.user)
+    visitor.codes = list(testing.recovery_codes(visitor.user))
+    visitor.sign_in()
+    visitor.use_recovery_code()
+    assert leads_to(visitor.client.get(change(row)), "hardening:enrol")
+
+
+# --- what is saved ------------------------------------------------------------------------------
+
+
+def test_a_policy_is_saved_and_acts_on_the_next_request(editor, person):
+    fan = person("fan")
+    fan.sign_in()
+    assert fan.is_signed_in()
+    answer = editor.client.post(ADD, fields(role="everyone", grace_days="0"))
+    assert answer.status_code == 302
+    assert not fan.is_signed_in()
+    assert leads_to(fan.get("members"), "hardening:mailbox")
+
+
+def test_taking_a_policy_back_acts_on_the_next_request(editor, person, row):
+    fan = person("fan")
+    fan.sign_in()
+    editor.client.post(change(row), fields(role="everyone", grace_days="0"))
+    assert not fan.is_signed_in()
+    editor.client.post(delete(row), {"post": "yes"})
+    fan.get("hardening:mailbox")
+    assert fan.is_signed_in()
+
+
+def test_adding_is_recorded_with_what_is_new(editor):
+    editor.client.post(ADD, fields(role="superuser", note="after the theft"))
+    event = SecurityEvent.objects.get(event=Event.POLICY_CHANGED)
+    assert event.actor_name == "editor"
+    assert event.data["role"] == "superuser"
+    assert event.data["before"] == {}
+    assert event.data["after"]["mode"] == "enforce"
+    assert event.data["after"]["grace_days"] == "7"
+
+
+def test_changing_is_recorded_with_before_and_after_of_what_changed_only(editor, row):
+    editor.client.post(change(row), fields(role="everyone", grace_days="0"))
+    event = SecurityEvent.objects.get(event=Event.POLICY_CHANGED)
+    assert event.data["policy"] == row.pk
+    assert event.data["before"] == {"mode": "report"}
+    assert event.data["after"] == {"mode": "enforce"}
+
+
+def test_deleting_is_recorded_with_what_was(editor, row):
+    editor.client.post(delete(row), {"post": "yes"})
+    event = SecurityEvent.objects.get(event=Event.POLICY_CHANGED)
+    assert event.data["policy"] == row.pk
+    assert event.data["before"]["mode"] == "report"
+    assert event.data["after"] == {}
+
+
+def test_deleting_several_is_recorded_for_each(editor, row):
+    other = RolePolicy.objects.create(role="staff", mode=Mode.OFF, starts_at=moment(START))
+    both = {**bulk(row), "_selected_action": [row.pk, other.pk]}
+    editor.client.post(LIST, both)
+    assert not RolePolicy.objects.exists()
+    told = {e.data["policy"] for e in SecurityEvent.objects.filter(event=Event.POLICY_CHANGED)}
+    assert told == {row.pk, other.pk}
+
+
+def test_hosts_are_told_by_signal(editor, row):
+    heard = []
+
+    def hear(policy, actor, **_):
+        heard.append((policy.role, actor.get_username()))
+
+    policy_changed.connect(hear)
+    try:
+        editor.client.post(change(row), fields(role="everyone"))
+    finally:
+        policy_changed.disconnect(hear)
+    assert heard == [("everyone", "editor")]
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def test_nobody_without_a_factor_edits_a_policy_even_where_none_is_asked_for(
+    clock, person, settings
+):
+    settings.HARDENING = {"POLICIES": []}
+    bare = person("bare", is_staff=True, is_superuser=True)
+    bare.sign_in()
+    assert bare.get("admin:index").status_code == 200
+    assert leads_to(bare.client.post(ADD, fields()), "hardening:enrol")
+    assert not RolePolicy.objects.exists()
+
+
+@pytest.fixture
+def stronger_kind(monkeypatch):
+    """Install a kind of factor that resists phishing, which nobody has enrolled."""
+    monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
+    registry.install(registry.Kind("key", "Key", Strength.PHISHING_RESISTANT))
+
+
+def test_a_policy_that_covers_its_editor_asks_that_he_complies(editor, stronger_kind):
+    answer = editor.client.post(ADD, fields(strength="phishing-resistant"))
+    assert answer.status_code == 200
+    assert [e["code"] for e in errors(answer)["__all__"]] == ["locks_editor_out"]
+    assert not RolePolicy.objects.exists()
+
+
+def test_what_does_not_cover_the_editor_may_ask_for_more_than_he_has(editor, stronger_kind):
+    Group.objects.create(name="choir")
+    answer = editor.client.post(ADD, fields(role="group:choir", strength="phishing-resistant"))
+    assert answer.status_code == 302
+    assert RolePolicy.objects.get().strength == "phishing-resistant"
+
+
+def test_a_try_to_saw_off_ones_branch_is_recorded(editor, stronger_kind):
+    editor.client.post(ADD, fields(strength="phishing-resistant"))
+    event = SecurityEvent.objects.get(event=Event.POLICY_REFUSED)
+    assert event.actor_name == "editor"
+    assert event.data == {"role": "staff", "strength": "phishing-resistant"}
+
+
+def test_report_only_may_cover_an_editor_who_does_not_comply(editor, stronger_kind):
+    editor.client.post(ADD, fields(strength="phishing-resistant", mode="report"))
+    assert RolePolicy.objects.get().mode == Mode.REPORT
+
+
+def test_an_unknown_role_is_refused_since_it_would_cover_everybody(editor):
+    answer = editor.client.post(ADD, fields(role="stafff"))
+    assert [e["code"] for e in errors(answer)["role"]] == ["unknown_role"]
+    assert not RolePolicy.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["group:editors", "perm:auth.change_user", "everyone", "staff"])
+def test_roles_of_every_make_are_taken(editor, role):
+    Group.objects.create(name="editors")
+    assert editor.client.post(ADD, fields(role=role)).status_code == 302
+    assert RolePolicy.objects.get().role == role
+
+
+@pytest.mark.parametrize("strength", ["phishing-resistant", "device-bound"])
+def test_a_strength_that_no_factor_reaches_is_refused(editor, strength):
+    answer = editor.client.post(ADD, fields(strength=strength, mode="report"))
+    assert [e["code"] for e in errors(answer)["strength"]] == ["unreachable"]
+    assert not RolePolicy.objects.exists()
+
+
+@pytest.mark.parametrize("days", ["366", "-1", "many"])
+def test_grace_is_from_nought_to_a_year(editor, days):
+    answer = editor.client.post(ADD, fields(grace_days=days))
+    assert "grace_days" in errors(answer)
+    assert not RolePolicy.objects.exists()
+
+
+def test_one_policy_per_role_and_strength(editor, row):
+    answer = editor.client.post(ADD, fields(role="everyone"))
+    assert answer.status_code == 200
+    assert RolePolicy.objects.count() == 1
+
+
+def test_the_form_suggests_the_roles_there_are(editor):
+    Group.objects.create(name="choir")
+    page = editor.client.get(ADD).content.decode()
+    assert 'value="group:choir"' in page
+    assert 'value="superuser"' in page
+
+
+def test_an_operator_without_the_permission_edits_nothing(clock, person, row):
+    visitor = person("clerk", is_staff=True)
+    testing.login(visitor.client, visitor.user)
+    assert visitor.client.get(LIST).status_code == 403
+    assert visitor.client.post(change(row), fields(mode="off")).status_code == 403
+    assert RolePolicy.objects.get().mode == Mode.REPORT
