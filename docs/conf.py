@@ -15,7 +15,7 @@ copyright = "2026, django-hardening contributors"  # noqa: A001 - Sphinx's name
 release = version = "0.1.0.dev0"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "boxes"]  # boxes: included by the pages they concern
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 

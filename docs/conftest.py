@@ -20,6 +20,7 @@ pytest_collect_file = Sybil(
     ],
     patterns=["*.md"],
     excludes=["_build/**"],
+    fixtures=["db"],  # each example has a database of its own, rolled back after it
 ).pytest()
 
 
