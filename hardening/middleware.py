@@ -26,8 +26,8 @@ from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
 from hardening import answers, host, sessions
 from hardening.facts import FactsError, NotMigratedError
-from hardening.flows import login, record
-from hardening.flows.login import Mark
+from hardening.flows import live, parking, record
+from hardening.flows.parking import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -85,8 +85,8 @@ class HardeningMiddleware:
         """
         session = getattr(request, "session", None)
         if isinstance(fault, FactsError) and session is not None:
-            login.set_mark(session, Mark(None))
-        if login.mark_of(session) is None:
+            parking.set_mark(session, Mark(None))
+        if parking.mark_of(session) is None:
             return None
         log.error("the view failed at %s while nobody was signed in", request.path, exc_info=fault)
         return HttpResponse(status=500)
@@ -126,19 +126,19 @@ def _decided(request: HttpRequest, inner: Any) -> Any:
         raise
     except Exception:
         log.exception("a live session could not be judged; answering 503")
-        login.set_mark(request.session, Mark(None))
+        parking.set_mark(request.session, Mark(None))
         return AnonymousUser()
 
 
 def _judged(request: HttpRequest, user: Any) -> Any:
     now = int(time.time())
-    decision = login.judge_live(request.session, user, now=now)
+    decision = live.judge(request.session, user, now=now)
     if decision.allowed:
         request.hardening_decision = decision  # type: ignore[attr-defined]
         return user
     if getattr(request, "hardening_answered", False):
         return AnonymousUser()  # a streaming body: too late to park, the next request will
-    login.leave(
+    live.leave(
         request.session,
         user,
         decision,
@@ -169,7 +169,7 @@ def _concerned(request: HttpRequest) -> bool:
     """True if there may be something to do; looks only at a session the page has looked at."""
     request.hardening_answered = True  # type: ignore[attr-defined]
     session = request.session
-    if login.mark_of(session) is not None:
+    if parking.mark_of(session) is not None:
         return True
     if not host.saves_every_request():
         sessions.keep_cookie(session, presented=host.session_cookie_name() in request.COOKIES)
@@ -177,7 +177,7 @@ def _concerned(request: HttpRequest) -> bool:
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    mark = login.mark_of(request.session)
+    mark = parking.mark_of(request.session)
     if mark is not None:
         return _replace(request, response, mark)
     if getattr(request, "hardening_step", False):
@@ -195,7 +195,7 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
             _drop_messages(request)
             _undo_login(request)
         return _keep_csrf(response, answers.unavailable(request, json=json))
-    if mark.decision.verdict in login.OVER:
+    if mark.decision.verdict in parking.OVER:
         _drop_messages(request)
         request.session.flush()  # once more: the view may have gone on writing
     if mark.row is not None:
@@ -203,7 +203,7 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
         heading = (
             response.headers.get("Location") if response.status_code in (301, 302, 303, 307) else ""
         )
-        login.conceal(
+        parking.conceal(
             request.session,
             mark.row,
             mid_life=mark.mid_life,

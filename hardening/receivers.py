@@ -13,7 +13,7 @@ from django.db.models.signals import post_save
 from hardening import answers, sessions, signals
 from hardening.core.values import ProofKind
 from hardening.facts import NotMigratedError
-from hardening.flows import login
+from hardening.flows import login, parking
 from hardening.flows.login import Arrival
 from hardening.models import RolePolicy, SiteState
 
@@ -75,11 +75,11 @@ def _carry_out(
         signals.login_parked.send_robust(
             sender=type(user), user=user, request=request, reason=decision.reason
         )
-        mark = login.mark_of(session)
+        mark = parking.mark_of(session)
         if not sessions.is_watched(session) and mark is not None and mark.row is not None:
             # No middleware will see this session (`Client.login`): hide what it holds now.
-            login.conceal(session, mark.row, mid_life=True, next_url="")
-            login.set_mark(session, None)
+            parking.conceal(session, mark.row, mid_life=True, next_url="")
+            parking.set_mark(session, None)
 
 
 def _make_anonymous(request: Any) -> None:

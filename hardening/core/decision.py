@@ -19,20 +19,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from hardening.core.evidence import (
+    due,
+    factor_choices,
+    has_fresh_factor,
+    is_fresh,
+    is_proven,
+    required_strength,
+    roles_due,
+    strongest,
+    usable_factors,
+)
 from hardening.core.values import (
     FIRST_FACTOR_PROOF_SECONDS,
     RECOVERY_CODES_LOW,
     BeyondPassword,
     Choice,
     Decision,
-    Demand,
-    Factor,
     Need,
     NeedKind,
     Note,
     NoteKind,
     PasswordMode,
-    Proof,
     ProofKind,
     Reason,
     Session,
@@ -99,9 +107,9 @@ def _factor(_need: Need, who: Who, session: Session, now: int) -> Decision | Non
     """Row 3: a factor exists, so it is proven, at the required strength if one can reach it."""
     if not who.factors or who.break_glass:
         return None
-    required = _required(who, now)
-    reachable = required if _strongest(who) >= required else Strength.ANY
-    if any(factor.strength >= reachable and _proven(factor, session) for factor in who.factors):
+    required = required_strength(who, now)
+    reachable = required if strongest(who) >= required else Strength.ANY
+    if any(factor.strength >= reachable and is_proven(factor, session) for factor in who.factors):
         return None
     if reachable < Strength.PHISHING_RESISTANT and (
         session.has(ProofKind.RECOVERY_CODE)
@@ -133,22 +141,22 @@ def _recovered(need: Need, who: Who, session: Session, now: int) -> Decision | N
     """
     if need.kind is NeedKind.ENROL or who.break_glass:
         return None  # row 8 has the rule for whoever wants to enrol
-    if not session.has(ProofKind.RECOVERY_CODE) or not _due(who, now):
+    if not session.has(ProofKind.RECOVERY_CODE) or not due(who, now):
         return None
-    if any(_proven(factor, session) for factor in who.factors):
+    if any(is_proven(factor, session) for factor in who.factors):
         return None
-    if _fresh(session, now, ProofKind.RECOVERY_CODE, epoch=who.account_epoch):
-        choices = (Choice("enrol"), *_usable_factors(who, Strength.ANY))
-        return Decision(Verdict.ENROL, Reason.FACTOR_LOST, choices, roles=_roles_due(who, now))
+    if is_fresh(session, now, ProofKind.RECOVERY_CODE, epoch=who.account_epoch):
+        choices = (Choice("enrol"), *usable_factors(who, Strength.ANY))
+        return Decision(Verdict.ENROL, Reason.FACTOR_LOST, choices, roles=roles_due(who, now))
     return _challenge(who, Strength.ANY, now) if who.factors else None
 
 
 def _mandate(need: Need, who: Who, session: Session, now: int) -> Decision | None:
     """Row 6: a policy is due that no factor of this account reaches."""
-    required = _required(who, now)
+    required = required_strength(who, now)
     if need.kind is NeedKind.ENROL or who.break_glass:
         return None  # row 8 has the rule for whoever wants to enrol
-    if not _due(who, now) or _strongest(who) >= required:
+    if not due(who, now) or strongest(who) >= required:
         return None
     reason = Reason.RESET_FACTOR_REQUIRED if who.must_enrol else Reason.POLICY_REQUIRES_FACTOR
     return _towards_enrolment(who, session, now, reason)
@@ -171,14 +179,14 @@ def _freshness(need: Need, who: Who, session: Session, now: int) -> Decision | N
         return None
     if need.kind is NeedKind.ENROL:
         return _enrolment(need, who, session, now)
-    if _strongest(who) < need.strength:
+    if strongest(who) < need.strength:
         # The visitor is signed in here, so a weaker factor is a step-up and not a parked login.
         return _towards_enrolment(
             who, session, now, Reason.STEP_UP_NEEDS_FACTOR, weaker=Verdict.STEP_UP
         )
-    if _fresh_factor(who, session, now, max_age=need.max_age, strength=need.strength):
+    if has_fresh_factor(who, session, now, max_age=need.max_age, strength=need.strength):
         return None
-    choices = _usable_factors(who, need.strength) or (Choice("operator"),)
+    choices = usable_factors(who, need.strength) or (Choice("operator"),)
     return Decision(Verdict.STEP_UP, Reason.PROOF_TOO_OLD, choices)
 
 
@@ -194,13 +202,13 @@ def _enrolment(need: Need, who: Who, session: Session, now: int) -> Decision | N
     A recovery code is such a proof for one enrolment: confirming it moves the epoch on.
     """
     if who.factors:
-        if _fresh_factor(who, session, now, max_age=need.max_age, strength=Strength.ANY):
+        if has_fresh_factor(who, session, now, max_age=need.max_age, strength=Strength.ANY):
             return None
-        if _fresh(session, now, ProofKind.RECOVERY_CODE, epoch=who.account_epoch):
+        if is_fresh(session, now, ProofKind.RECOVERY_CODE, epoch=who.account_epoch):
             return None
-        choices = _usable_factors(who, Strength.ANY) or (Choice("operator"),)
+        choices = usable_factors(who, Strength.ANY) or (Choice("operator"),)
         return Decision(Verdict.STEP_UP, Reason.PROOF_TOO_OLD, choices)
-    if not _fresh(session, now, ProofKind.PASSWORD, epoch=who.account_epoch) and who.has_password:
+    if not is_fresh(session, now, ProofKind.PASSWORD, epoch=who.account_epoch) and who.has_password:
         return Decision(Verdict.STEP_UP, Reason.PASSWORD_AGAIN, (Choice("password"),))
     return None if _first_factor_proven(who, session, now) else _ticket_or_mailbox(who)
 
@@ -214,12 +222,12 @@ def _towards_enrolment(
     weaker: Verdict = Verdict.CHALLENGE,
 ) -> Decision:
     """Row 6's way: prove the mailbox or bring a ticket; with a weaker factor, prove that."""
-    roles = _roles_due(who, now)
+    roles = roles_due(who, now)
     if who.factors:
         age = FIRST_FACTOR_PROOF_SECONDS
-        if _fresh_factor(who, session, now, max_age=age, strength=Strength.ANY):
+        if has_fresh_factor(who, session, now, max_age=age, strength=Strength.ANY):
             return Decision(Verdict.ENROL, reason, (Choice("enrol"),), roles=roles)
-        choices = _usable_factors(who, Strength.ANY) or (Choice("operator"),)
+        choices = usable_factors(who, Strength.ANY) or (Choice("operator"),)
         return Decision(weaker, Reason.PROVE_WEAKER_FIRST, choices, roles=roles)
     if _first_factor_proven(who, session, now):
         return Decision(Verdict.ENROL, reason, (Choice("enrol"),), roles=roles)
@@ -228,11 +236,11 @@ def _towards_enrolment(
 
 def _first_factor_proven(who: Who, session: Session, now: int) -> bool:
     """True with a ticket, or with the mailbox where the policy lets that do, within 15 min."""
-    if _fresh(session, now, ProofKind.TICKET, epoch=who.account_epoch):
+    if is_fresh(session, now, ProofKind.TICKET, epoch=who.account_epoch):
         return True
     if who.requirement.first_by_ticket:
         return False
-    return _fresh(session, now, ProofKind.MAILBOX, epoch=who.account_epoch)
+    return is_fresh(session, now, ProofKind.MAILBOX, epoch=who.account_epoch)
 
 
 def _ticket_or_mailbox(
@@ -249,89 +257,22 @@ def _mailbox(who: Who, reason: Reason, roles: tuple[str, ...] = ()) -> Decision:
     return Decision(Verdict.MAILBOX, reason, choices, roles=roles)
 
 
-# --- what the rows share ----------------------------------------------------------------------
-
-
-def _due(who: Who, now: int) -> tuple[Demand, ...]:
-    due = tuple(demand for demand in who.requirement.demands if demand.due <= now)
-    return (*due, Demand(Strength.ANY, due=now, role="")) if who.must_enrol else due
-
-
-def _required(who: Who, now: int) -> Strength:
-    return max((demand.strength for demand in _due(who, now)), default=Strength.ANY)
-
-
-def _roles_due(who: Who, now: int) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(demand.role for demand in _due(who, now) if demand.role))
-
-
-def _strongest(who: Who) -> Strength:
-    return max((factor.strength for factor in who.factors), default=Strength.NONE)
-
-
-def _proven(factor: Factor, session: Session) -> bool:
-    """A proof counts as long as its factor exists; a removed one takes its proofs along."""
-    return any(proof.factor_id == factor.id for proof in session.proofs)
-
-
-def _fresh_factor(
-    who: Who, session: Session, now: int, *, max_age: int, strength: Strength
-) -> bool:
-    """A proof from before a factor change, from the future, or of unknown age is not fresh."""
-    reaching = {factor.id for factor in who.factors if factor.strength >= strength}
-    return any(
-        proof.factor_id in reaching
-        and proof.epoch == who.account_epoch
-        and _age_within(proof, now, max_age)
-        for proof in session.proofs
-    )
-
-
-def _fresh(session: Session, now: int, kind: ProofKind, *, epoch: int) -> bool:
-    return any(
-        proof.kind is kind
-        and proof.epoch == epoch
-        and _age_within(proof, now, FIRST_FACTOR_PROOF_SECONDS)
-        for proof in session.proofs
-    )
-
-
-def _age_within(proof: Proof, now: int, max_age: int) -> bool:
-    """A stamp from the future has a negative age and proves nothing."""
-    return proof.at is not None and 0 <= now - proof.at <= max_age
-
-
-def _usable_factors(who: Who, strength: Strength) -> tuple[Choice, ...]:
-    return tuple(
-        Choice(factor.kind, factor.id)
-        for factor in who.factors
-        if factor.usable and factor.strength >= strength
-    )
+# --- answers ---------------------------------------------------------------------------------
 
 
 def _challenge(who: Who, strength: Strength, now: int) -> Decision:
-    choices = _factor_choices(who, strength)
+    choices = factor_choices(who, strength)
     usable = any(choice.factor_id is not None for choice in choices)
     reason = Reason.FACTOR_NOT_PROVEN if usable else Reason.NO_USABLE_FACTOR
-    return Decision(Verdict.CHALLENGE, reason, choices, roles=_roles_due(who, now))
-
-
-def _factor_choices(who: Who, strength: Strength) -> tuple[Choice, ...]:
-    """What the challenge offers; an operator is always the last way."""
-    choices = list(_usable_factors(who, strength))
-    if who.recovery_codes_left and strength < Strength.PHISHING_RESISTANT:
-        choices.append(Choice("recovery_code"))
-    return (*choices, Choice("operator"))
+    return Decision(Verdict.CHALLENGE, reason, choices, roles=roles_due(who, now))
 
 
 def _notes(who: Who, now: int) -> tuple[Note, ...]:
     """Row 9: what a page may say to somebody who passed."""
     notes: list[Note] = []
-    strongest = _strongest(who)
+    best = strongest(who)
     ahead = [
-        demand
-        for demand in who.requirement.demands
-        if demand.due > now and demand.strength > strongest
+        demand for demand in who.requirement.demands if demand.due > now and demand.strength > best
     ]
     if ahead:
         first = min(ahead, key=lambda demand: demand.due)
@@ -345,6 +286,6 @@ def _notes(who: Who, now: int) -> tuple[Note, ...]:
     notes += [
         Note(NoteKind.WOULD_BE_STOPPED, demand.due, role=demand.role)
         for demand in who.requirement.reported
-        if demand.strength > strongest and demand.due <= now
+        if demand.strength > best and demand.due <= now
     ]
     return tuple(notes)

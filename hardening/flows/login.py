@@ -4,8 +4,7 @@ Whatever Django's ``login()`` wrote into a session stays only if the decision sa
 Otherwise the three keys are taken out and a row remembers who waits; to the rest of the site the
 visitor is anonymous until `complete`.
 
-Doors pass the session, the time and the place. A *mark* is put on the session object for the
-middleware, which replaces the response: frameworks wrap the request, but share the session.
+Doors pass the session, the time and the place.
 
 The trap: safety rests on the decision made for each live request, never on keys being absent. A
 slow request may save an older copy of the session; the next read of the user parks it again.
@@ -13,7 +12,6 @@ slow request may save an older copy of the session; the next read of the user pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +22,24 @@ from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.values import (
     Decision,
-    Need,
     NoteKind,
     Proof,
     ProofKind,
     Session,
-    Verdict,
 )
 from hardening.flows import record
 from hardening.flows.notices import address_book
+from hardening.flows.parking import (
+    OVER,
+    SIGNED_IN,
+    Mark,
+    end,
+    mark_of,
+    park,
+    record_parked,
+    set_mark,
+)
 from hardening.models import ParkedLogin
-from hardening.models.parked import Purpose
 
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
@@ -42,10 +47,7 @@ if TYPE_CHECKING:
     from hardening.facts import Facts
     from hardening.flows.record import Waiting
 
-MARK = "_hardening_mark"
 PASSWORD_MARK = "_hardening_password"  # noqa: S105 - a name; on a user object, from the backend to the receiver
-SIGNED_IN = Need()
-OVER = frozenset({Verdict.LOGIN, Verdict.DENY})
 
 
 class Arrival(Enum):
@@ -56,34 +58,6 @@ class Arrival(Enum):
     KEPT = "kept"  # a sign-in repeated with each request; its record goes on
     STANDS = "stands"  # likewise, of a session that is complete; nothing changes
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What the middleware must do with the response: `decision` is `None` after a fault."""
-
-    decision: Decision | None
-    row: ParkedLogin | None = None
-    mid_life: bool = False
-    undo: bool = False  # take back what the login view wrote
-
-    @property
-    def signing_in(self) -> bool:
-        """Whether this is a sign-in, and not a live session that was stopped."""
-        return self.row is not None and self.row.purpose == Purpose.LOGIN
-
-
-def mark_of(session: SessionBase | None) -> Mark | None:
-    """Return the mark on a session object, if this request put one there."""
-    return getattr(session, MARK, None)
-
-
-def set_mark(session: SessionBase, mark: Mark | None) -> None:
-    """Put a mark on the session object (never into its data), or take it off."""
-    setattr(session, MARK, mark)
-
-
-# --- arriving -------------------------------------------------------------------------------
 
 
 def arrive(
@@ -123,12 +97,12 @@ def arrive(
         _settle(session, found, state, decision, now=now, where=where)
         return Arrival.COMPLETED, decision
     if decision.verdict in OVER:
-        _end(session, user, decision, now=now, where=where)
+        end(session, user, decision, now=now, where=where)
         return Arrival.ENDED, decision
-    row = _park(session, found, state, decision, announced=True, now=now)
+    row = park(session, found, state, decision, announced=True, now=now)
     sessions.take_login(session)
     set_mark(session, Mark(decision, row, mid_life=sessions.was_live(session)))
-    _record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
+    record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
     return Arrival.PARKED, decision
 
 
@@ -154,11 +128,11 @@ def begin(
         session.cycle_key()
     session[BACKEND_SESSION_KEY] = backend
     session[HASH_SESSION_KEY] = record.auth_hash(user)
-    row = _park(session, found, state, decision, announced=False, now=now)
+    row = park(session, found, state, decision, announced=False, now=now)
     row.next = next_url
     row.save(update_fields=["next"])
     sessions.take_login(session)
-    _record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
+    record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
     return Arrival.PARKED, decision
 
 
@@ -225,98 +199,6 @@ def _settle(
     sessions.write(session, stamp)
     address_book(found.user, now=now)
     _record_completed(found.user, state, decision, {}, now=now, where=where)
-
-
-# --- live sessions ----------------------------------------------------------------------------
-
-
-def judge_live(session: SessionBase, user: Any, *, now: int) -> Decision:
-    """Decide about a live session, for each request that reads the user.
-
-    Raises:
-        FactsError: If nobody can tell; the caller answers 503 and changes nothing.
-        NotMigratedError: If our tables are missing.
-    """
-    found = facts.of(user)
-    stamp = sessions.read(session, user.pk)
-    who = found.who(known_device=stamp.known_device)
-    return record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
-
-
-def leave(
-    session: SessionBase, user: Any, decision: Decision, *, next_url: str, now: int, where: Where
-) -> None:
-    """Take a live session that may not go on away from its owner: end it, or park it."""
-    if decision.verdict in OVER:
-        _end(session, user, decision, now=now, where=where)
-        return
-    stamp = sessions.read(session, user.pk)
-    row = _park(session, facts.fresh(user), stamp.session(), decision, announced=True, now=now)
-    row.next = next_url
-    sessions.take_login(session)
-    set_mark(session, Mark(decision, row, mid_life=True))
-    _record_parked(Event.SESSION_PARKED, user, decision, now=now, where=where)
-
-
-def _end(session: SessionBase, user: Any, decision: Decision, *, now: int, where: Where) -> None:
-    session.flush()
-    set_mark(session, Mark(decision))
-    audit.record(Event.SESSION_ENDED, user=user, reason=decision.reason, now=now, where=where)
-
-
-# --- parking ------------------------------------------------------------------------------------
-
-
-def _park(
-    session: SessionBase,
-    found: Facts,
-    state: Session,
-    decision: Decision,
-    *,
-    announced: bool,
-    now: int,
-) -> ParkedLogin:
-    ParkedLogin.objects.prune(now=now)
-    return record.open_row(
-        session,
-        found.user,
-        state,
-        purpose=Purpose.LOGIN if state.signing_in else Purpose.LIVE,
-        backend=session[BACKEND_SESSION_KEY],
-        auth_hash=session.get(HASH_SESSION_KEY, ""),
-        reason=decision.reason,
-        announced=announced,
-        now=now,
-    )
-
-
-def conceal(session: SessionBase, row: ParkedLogin, *, mid_life: bool, next_url: str) -> None:
-    """Move what the login wrote out of the session and into the row, sealed.
-
-    Called once, at the end of the request. If the host's transaction was rolled back, it took
-    the row and the session's new key along; both are made anew (login.md, point 5).
-    """
-    written = sessions.take_written(session, everything=mid_life)
-    if row.data:  # a login repeated on the same record adds to what it holds
-        written = {**(record.open_data(row) or {}), **written}
-    row.data = record.seal_data(row, written)
-    row.next = next_url or row.next
-    if not ParkedLogin.objects.filter(pk=row.pk, handle=row.handle).update(
-        data=row.data, next=row.next
-    ):
-        row.save(force_insert=True)
-    if session.session_key and not session.exists(session.session_key):
-        kept = dict(session.items())
-        session.create()
-        session.update(kept)
-
-
-def _record_parked(event: Event, user: Any, decision: Decision, *, now: int, where: Where) -> None:
-    data = {"verdict": decision.verdict.value, "roles": list(decision.roles)}
-    audit.record(event, user=user, reason=decision.reason, data=data, now=now, where=where)
-
-
-# --- completing -----------------------------------------------------------------------------------
 
 
 def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) -> bool:

@@ -8,7 +8,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from hardening import facts, host, sessions, testing
 from hardening.audit import Event
 from hardening.core.values import ProofKind, Reason, Verdict
-from hardening.flows import enrol, login, record, stepup
+from hardening.flows import enrol, live, login, parking, record, stepup
 from hardening.flows.login import Arrival
 from hardening.models import Account, ParkedLogin, RolePolicy
 from hardening.moments import moment
@@ -135,7 +135,7 @@ def test_an_allowed_login_is_stamped_with_what_it_proved(fan):
     stamp = sessions.read(session, fan.pk)
     assert [proof.kind for proof in stamp.proofs] == [ProofKind.PASSWORD]
     assert stamp.started == NOW
-    assert login.mark_of(session) is None
+    assert parking.mark_of(session) is None
     assert Account.objects.get().email  # remembered from the first sign-in on
 
 
@@ -170,7 +170,7 @@ def test_a_login_with_a_factor_to_prove_is_taken_out_again(member, kind):
     assert decision.verdict is Verdict.CHALLENGE
     assert names(said) == [Event.LOGIN_PARKED]
     assert not sessions.AUTH_KEYS & set(session.keys())
-    mark = login.mark_of(session)
+    mark = parking.mark_of(session)
     assert (mark.decision, mark.row.announced) == (decision, True)
 
 
@@ -190,7 +190,7 @@ def test_a_login_of_an_inactive_account_is_flushed(fan):
     assert decision.verdict is Verdict.DENY
     assert names(said) == [Event.SESSION_ENDED]
     assert list(session.keys()) == []
-    assert login.mark_of(session).decision is decision
+    assert parking.mark_of(session).decision is decision
 
 
 def test_arriving_needs_facts_and_changes_nothing_without_them(fan, no_facts):
@@ -206,7 +206,7 @@ def test_a_fault_takes_the_login_out_and_is_said_once(fan):
     _, said = events_of(login.fault, session, fan, **LOGIN)
     assert names(said) == [Event.LOGIN_FAULT]
     assert not sessions.AUTH_KEYS & set(session.keys())
-    assert login.mark_of(session).decision is None
+    assert parking.mark_of(session).decision is None
 
 
 def test_a_second_login_in_one_request_inherits_nothing_of_the_first(member, newcomer):
@@ -219,7 +219,7 @@ def test_a_second_login_in_one_request_inherits_nothing_of_the_first(member, new
     (arrival, _), _said = arrive(session, newcomer)
     assert arrival is Arrival.PARKED
     assert "left_by_login" not in session
-    assert login.mark_of(session).row.user_id == newcomer.pk
+    assert parking.mark_of(session).row.user_id == newcomer.pk
 
 
 def test_a_completed_login_takes_the_mark_of_an_earlier_one_away(member, fan):
@@ -228,7 +228,7 @@ def test_a_completed_login_takes_the_mark_of_an_earlier_one_away(member, fan):
     logged_in(fan, session=session)
     (arrival, _), _said = arrive(session, fan)
     assert arrival is Arrival.COMPLETED
-    assert login.mark_of(session) is None
+    assert parking.mark_of(session) is None
 
 
 def test_a_login_over_somebody_elses_waiting_one_inherits_nothing_of_that_session(member, fan):
@@ -244,11 +244,11 @@ def test_a_login_over_somebody_elses_waiting_one_inherits_nothing_of_that_sessio
 def test_a_mark_tells_a_sign_in_from_a_live_session_that_was_stopped(member, newcomer):
     session = logged_in(member)
     arrive(session, member)
-    assert login.mark_of(session).signing_in
+    assert parking.mark_of(session).signing_in
     live = signed_in(newcomer)
     leave(live, newcomer)
-    assert not login.mark_of(live).signing_in
-    assert not login.Mark(None).signing_in
+    assert not parking.mark_of(live).signing_in
+    assert not parking.Mark(None).signing_in
 
 
 # --- logins repeated with each request -------------------------------------------------------
@@ -269,7 +269,7 @@ def test_a_repeated_login_keeps_its_record_with_clock_count_and_proofs(newcomer,
     assert decision.verdict is Verdict.MAILBOX
     assert said == []
     assert not sessions.AUTH_KEYS & set(repeated.keys())
-    assert (login.mark_of(repeated) is not None) is in_view
+    assert (parking.mark_of(repeated) is not None) is in_view
     assert ParkedLogin.objects.values().get() == before
     assert before["failures"] == 1
 
@@ -334,23 +334,23 @@ def test_the_first_of_many_logins_has_nothing_to_stand_on(fan):
 
 def test_a_live_session_is_judged_by_facts_of_this_request(fan):
     session = signed_in(fan)
-    assert login.judge_live(session, reread(fan), now=NOW).allowed
+    assert live.judge(session, reread(fan), now=NOW).allowed
     testing.enrol(fan)
-    assert login.judge_live(session, reread(fan), now=NOW).verdict is Verdict.LOGIN
-    assert login.judge_live(signed_in(fan), reread(fan), now=NOW).verdict is Verdict.CHALLENGE
+    assert live.judge(session, reread(fan), now=NOW).verdict is Verdict.LOGIN
+    assert live.judge(signed_in(fan), reread(fan), now=NOW).verdict is Verdict.CHALLENGE
 
 
 def test_a_live_session_is_not_judged_without_facts(fan, no_facts):
     session = signed_in(fan)
     no_facts()
     with pytest.raises(facts.FactsError):
-        login.judge_live(session, fan, now=NOW)
+        live.judge(session, fan, now=NOW)
 
 
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda session, user: login.judge_live(session, user, now=NOW),
+        lambda session, user: live.judge(session, user, now=NOW),
         arrive,
         lambda session, user: arrive(session, user, ProofKind.UNKNOWN, in_view=False),
         begin,
@@ -374,8 +374,8 @@ def test_a_decision_that_fails_is_a_fault_and_changes_nothing(fan, monkeypatch, 
 
 
 def leave(session, user):
-    decision = login.judge_live(session, reread(user), now=NOW)
-    _, said = events_of(login.leave, session, user, decision, next_url="/was/here/", **LOGIN)
+    decision = live.judge(session, reread(user), now=NOW)
+    _, said = events_of(live.leave, session, user, decision, next_url="/was/here/", **LOGIN)
     return decision, said
 
 
@@ -385,10 +385,10 @@ def test_a_live_session_that_owes_something_is_parked_with_all_it_held(newcomer)
     decision, said = leave(session, newcomer)
     assert names(said) == [Event.SESSION_PARKED]
     assert said[0].reason == decision.reason == Reason.POLICY_REQUIRES_FACTOR
-    mark = login.mark_of(session)
+    mark = parking.mark_of(session)
     assert mark.mid_life
     assert (mark.row.purpose, mark.row.next) == ("live", "/was/here/")
-    login.conceal(session, mark.row, mid_life=mark.mid_life, next_url="")
+    parking.conceal(session, mark.row, mid_life=mark.mid_life, next_url="")
     assert list(session.keys()) == [sessions.PARKED_KEY]
     session.save()
     waiting = found(session)

@@ -9,7 +9,7 @@ from django.middleware.csrf import CSRF_SESSION_KEY
 from hardening import host, sessions
 from hardening.audit import Event
 from hardening.core.values import Proof, ProofKind, Verdict
-from hardening.flows import enrol, login, record
+from hardening.flows import enrol, live, login, parking, record
 from hardening.models import Account, ParkedLogin
 from tests.actors import (
     HERE,
@@ -56,8 +56,8 @@ def watched(member):
 
 
 def test_what_the_login_wrote_goes_into_the_row_and_what_was_there_stays(watched):
-    row = login.mark_of(watched).row
-    login.conceal(watched, row, mid_life=False, next_url="/heading/")
+    row = parking.mark_of(watched).row
+    parking.conceal(watched, row, mid_life=False, next_url="/heading/")
     assert set(watched.keys()) == {"older", "_messages", CSRF_SESSION_KEY, sessions.PARKED_KEY}
     assert watched["_messages"] == "older"
     row.refresh_from_db()
@@ -67,29 +67,29 @@ def test_what_the_login_wrote_goes_into_the_row_and_what_was_there_stays(watched
 
 
 def test_what_a_repeated_login_writes_is_added_to_what_the_row_holds(watched):
-    row = login.mark_of(watched).row
-    login.conceal(watched, row, mid_life=False, next_url="/heading/")
+    row = parking.mark_of(watched).row
+    parking.conceal(watched, row, mid_life=False, next_url="/heading/")
     watched["more"] = "of it"
     row.refresh_from_db()
-    login.conceal(watched, row, mid_life=False, next_url="")
+    parking.conceal(watched, row, mid_life=False, next_url="")
     row.refresh_from_db()
     assert record.open_data(row) == {"written": "by the login view", "more": "of it"}
     assert row.next == "/heading/"
 
 
 def test_data_that_opens_no_more_does_not_keep_new_data_from_being_hidden(watched):
-    row = login.mark_of(watched).row
+    row = parking.mark_of(watched).row
     row.data = "v1.0.broken"
-    login.conceal(watched, row, mid_life=False, next_url="")
+    parking.conceal(watched, row, mid_life=False, next_url="")
     row.refresh_from_db()
     assert record.open_data(row) == {"written": "by the login view"}
 
 
 def test_after_a_rollback_the_row_and_the_session_are_made_anew(watched):
-    row = login.mark_of(watched).row
+    row = parking.mark_of(watched).row
     ParkedLogin.objects.all().delete()
     watched.delete()
-    login.conceal(watched, row, mid_life=False, next_url="")
+    parking.conceal(watched, row, mid_life=False, next_url="")
     watched.save()
     waiting = found(watched)
     assert waiting.decision.verdict is Verdict.CHALLENGE
@@ -100,7 +100,7 @@ def test_after_a_rollback_the_row_and_the_session_are_made_anew(watched):
 def test_nothing_written_seals_nothing(member):
     session = parked(member)
     row = ParkedLogin.objects.get()
-    login.conceal(session, row, mid_life=False, next_url="")
+    parking.conceal(session, row, mid_life=False, next_url="")
     row.refresh_from_db()
     assert row.data == ""
     assert record.open_data(row) == {}
@@ -112,7 +112,7 @@ def test_a_session_without_a_key_needs_no_row_of_its_own(member):
     logged_in(member, session=session)
     session._session_key = None
     login.arrive(session, member, kind=ProofKind.UNKNOWN, in_view=True, now=NOW, where=HERE)
-    login.conceal(session, login.mark_of(session).row, mid_life=True, next_url="")
+    parking.conceal(session, parking.mark_of(session).row, mid_life=True, next_url="")
     assert list(session.keys()) == [sessions.PARKED_KEY]
 
 
@@ -137,7 +137,7 @@ def test_a_proven_sign_in_becomes_a_live_session_under_a_new_key(member, factor)
     stamp = sessions.read(current, member.pk)
     assert [proof.kind for proof in stamp.proofs] == [ProofKind.PASSWORD, ProofKind.FACTOR]
     assert (stamp.next, stamp.started, bool(stamp.id)) == ("/later/", NOW, True)
-    assert login.judge_live(current, member, now=NOW).allowed
+    assert live.judge(current, member, now=NOW).allowed
 
 
 def test_a_sign_in_is_completed_once(member, factor):
@@ -167,7 +167,7 @@ def test_a_sign_in_waits_until_its_recovery_codes_are_stored(member, factor):
 
 
 def test_what_the_login_view_wrote_comes_back(watched, factor):
-    login.conceal(watched, login.mark_of(watched).row, mid_life=False, next_url="")
+    parking.conceal(watched, parking.mark_of(watched).row, mid_life=False, next_url="")
     watched.save()
     waiting = proven(watched, factor)
     current = again(watched)
@@ -177,7 +177,7 @@ def test_what_the_login_view_wrote_comes_back(watched, factor):
 
 
 def test_lost_data_is_said_and_stops_nobody(watched, factor):
-    login.conceal(watched, login.mark_of(watched).row, mid_life=False, next_url="")
+    parking.conceal(watched, parking.mark_of(watched).row, mid_life=False, next_url="")
     watched.save()
     ParkedLogin.objects.update(data="v1.0.broken")
     waiting = proven(watched, factor)
@@ -191,8 +191,8 @@ def test_lost_data_is_said_and_stops_nobody(watched, factor):
 def test_a_session_from_before_the_app_starts_when_it_is_completed(member, factor):
     Account.objects.update(epoch=0)  # nothing has changed since the app came
     session = logged_in(member)
-    decision = login.judge_live(session, member, now=NOW)
-    login.leave(session, member, decision, next_url="", **LOGIN)
+    decision = live.judge(session, member, now=NOW)
+    live.leave(session, member, decision, next_url="", **LOGIN)
     session.save()
     waiting = proven(session, factor)
     current = again(session)
@@ -204,8 +204,8 @@ def test_a_session_from_before_the_app_starts_when_it_is_completed(member, facto
 def test_a_live_session_that_was_parked_keeps_its_name_and_start(member, factor):
     session = signed_in(member, now=NOW - 500)
     name = sessions.read(session, member.pk).id
-    decision = login.judge_live(session, member, now=NOW)
-    login.leave(session, member, decision, next_url="", **LOGIN)
+    decision = live.judge(session, member, now=NOW)
+    live.leave(session, member, decision, next_url="", **LOGIN)
     session.save()
     current = again(session)
     assert login.complete(current, proven(session, factor), **LOGIN)

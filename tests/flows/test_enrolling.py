@@ -11,7 +11,7 @@ from hardening.audit import Event
 from hardening.core import otp
 from hardening.core.values import Proof, ProofKind, Reason, Verdict
 from hardening.factors import recovery
-from hardening.flows import enrol, login, record
+from hardening.flows import enrol, live, login, record
 from hardening.flows import prove as proving
 from hardening.flows.notices import address_book
 from hardening.models import Account, Factor, ParkedLogin, RecoveryCode, SecurityEvent, ThrottleCell
@@ -137,9 +137,9 @@ def test_confirming_enrols_shows_codes_and_proves_the_new_authenticator(
 
 
 def test_confirming_ends_every_other_session(newcomer, ready):
-    live = signed_in(newcomer)
+    elsewhere = signed_in(newcomer)
     confirm(ready)
-    assert login.judge_live(live, reread(newcomer), now=NOW).verdict is Verdict.LOGIN
+    assert live.judge(elsewhere, reread(newcomer), now=NOW).verdict is Verdict.LOGIN
 
 
 def test_the_confirming_code_does_not_sign_in(newcomer, ready):
@@ -354,8 +354,8 @@ def test_the_session_that_enrolled_stays_and_every_other_one_ends(fan):
     assert sessions.ENROL_KEY not in session
     assert SESSION_KEY in session
     assert ParkedLogin.objects.get().finished_at == NOW
-    assert login.judge_live(session, reread(fan), now=NOW).allowed
-    assert login.judge_live(other, reread(fan), now=NOW).verdict is Verdict.LOGIN
+    assert live.judge(session, reread(fan), now=NOW).allowed
+    assert live.judge(other, reread(fan), now=NOW).verdict is Verdict.LOGIN
 
 
 # --- recovery codes after enrolling ----------------------------------------------------------

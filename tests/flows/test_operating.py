@@ -12,7 +12,7 @@ from hardening import roles, signals, testing, vault
 from hardening.audit import Event
 from hardening.core.values import Choice, Decision, Reason, Strength, Verdict
 from hardening.factors import mailbox, ticket
-from hardening.flows import login, policy, recover, rekey, status, steps
+from hardening.flows import policy, recover, rekey, status, steps
 from hardening.models import (
     Account,
     EnrolmentTicket,
@@ -43,7 +43,7 @@ def test_a_reset_removes_everything_and_the_next_sign_in_enrols_anew(
     member, newcomer, factor, django_capture_on_commit_callbacks
 ):
     testing.recovery_codes(member)
-    live = signed_in(member)
+    elsewhere = signed_in(member)
     heard = []
 
     def hear(**said):
@@ -62,7 +62,7 @@ def test_a_reset_removes_everything_and_the_next_sign_in_enrols_anew(
     assert heard == [factor.pk]
     assert len(mail.outbox) == 1
     assert not RecoveryCode.objects.exists()
-    assert login.judge_live(live, reread(member), now=NOW).verdict is Verdict.LOGIN
+    assert live.judge(elsewhere, reread(member), now=NOW).verdict is Verdict.LOGIN
     assert found(parked(member)).decision.reason is Reason.RESET_FACTOR_REQUIRED
 
 
@@ -98,8 +98,8 @@ def test_each_person_of_whom_a_new_password_is_demanded_is_told_and_said(
     assert count == 2
     assert names(said) == [Event.PASSWORD_CHANGE_DEMANDED] * 2
     assert len(mail.outbox) == 2
-    live = signed_in(fan)
-    assert login.judge_live(live, reread(fan), now=NOW).verdict is Verdict.MAILBOX
+    elsewhere = signed_in(fan)
+    assert live.judge(elsewhere, reread(fan), now=NOW).verdict is Verdict.MAILBOX
 
 
 # --- policies --------------------------------------------------------------------------------

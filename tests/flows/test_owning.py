@@ -19,7 +19,7 @@ from hardening.core.values import (
 )
 from hardening.core.values import Factor as FactorValue
 from hardening.factors import recovery
-from hardening.flows import authenticators, login, stepup
+from hardening.flows import authenticators, live, stepup
 from hardening.flows.authenticators import Change
 from hardening.models import Account, Factor, RecoveryCode, SecurityEvent
 from hardening.moments import moment
@@ -139,7 +139,7 @@ def test_an_authenticator_that_is_gone_changes_nothing_at_all(fan, fans_factor, 
     epoch = Account.objects.get().epoch
     assert refused(events_of(change, session, fan, row, *name, **SAID)) is Change.GONE
     assert Account.objects.get().epoch == epoch
-    assert login.judge_live(session, reread(fan), now=NOW).allowed
+    assert live.judge(session, reread(fan), now=NOW).allowed
 
 
 def test_somebody_elses_authenticator_is_neither_renamed_nor_removed(fan, fans_factor, factor):
@@ -177,8 +177,8 @@ def test_removing_one_of_two_keeps_the_codes_and_ends_other_sessions(
     assert heard == [second.pk]
     assert len(mail.outbox) == 1
     assert session.session_key != old_key
-    assert login.judge_live(session, reread(fan), now=NOW).allowed
-    assert login.judge_live(other, reread(fan), now=NOW).verdict is Verdict.LOGIN
+    assert live.judge(session, reread(fan), now=NOW).allowed
+    assert live.judge(other, reread(fan), now=NOW).verdict is Verdict.LOGIN
     assert Account.objects.get().codes_left == recovery.SET_SIZE
     second.refresh_from_db()
     assert second.secret == ""

@@ -19,7 +19,7 @@ from hardening.core import otp
 from hardening.core.values import Proof, ProofKind, Verdict
 from hardening.factors import mailbox, recovery, registry
 from hardening.factors.mailbox import CHANGE_SECONDS
-from hardening.flows import authenticators, enrol, login, password, prove, record, recover
+from hardening.flows import authenticators, enrol, live, login, password, prove, record, recover
 from hardening.flows.authenticators import Change
 from hardening.flows.notices import address_book, tell
 from hardening.models import Account, Factor, ParkedLogin, RecoveryCode, SiteState
@@ -195,7 +195,7 @@ def test_a_removal_clicked_twice_is_done_once_and_ends_no_session_of_the_owner(f
         assert changes.count(Change.DONE) == 1
         assert Account.objects.get().epoch == epoch + 1
         kept = tabs[changes.index(Change.DONE)]
-        assert login.judge_live(kept, reread(fan), now=NOW).verdict is not Verdict.LOGIN
+        assert live.judge(kept, reread(fan), now=NOW).verdict is not Verdict.LOGIN
 
 
 def test_a_removal_racing_a_sign_in_with_that_authenticator_leaves_no_session(fan):
@@ -211,7 +211,7 @@ def test_a_removal_racing_a_sign_in_with_that_authenticator_leaves_no_session(fa
         )
         assert change is Change.DONE
         if "_auth_user_id" in tab:
-            assert login.judge_live(tab, reread(fan), now=NOW).verdict is Verdict.LOGIN
+            assert live.judge(tab, reread(fan), now=NOW).verdict is Verdict.LOGIN
         assert_account_says_what_its_rows_say(fan)
         testing.no_throttle()
 

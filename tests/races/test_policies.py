@@ -7,7 +7,7 @@ from django.db import transaction
 
 from hardening import facts, policies
 from hardening.core.values import Verdict
-from hardening.flows import login
+from hardening.flows import live
 from hardening.models import RolePolicy, SiteState
 from hardening.models.policy import Mode
 from hardening.moments import moment
@@ -32,7 +32,7 @@ def new_policy(role, mode=Mode.OFF):
 
 
 def verdict(session, user):
-    return login.judge_live(again(session), reread(user), now=NOW).verdict
+    return live.judge(again(session), reread(user), now=NOW).verdict
 
 
 def test_a_request_after_the_commit_obeys_however_many_read_meanwhile(fan, policy):

@@ -1,0 +1,48 @@
+"""Live sessions: the same decision, asked by each request that reads the user.
+
+The trap: whoever is stopped here may be in the middle of something. Everything the session holds
+goes into the row and comes back at completion, and only a navigation is remembered as `next`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hardening import facts, sessions
+from hardening.audit import Event, Where
+from hardening.conf import conf
+from hardening.flows import record
+from hardening.flows.parking import OVER, SIGNED_IN, Mark, end, park, record_parked, set_mark
+
+if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
+
+    from hardening.core.values import Decision
+
+
+def judge(session: SessionBase, user: Any, *, now: int) -> Decision:
+    """Decide about a live session, for each request that reads the user.
+
+    Raises:
+        FactsError: If nobody can tell; the caller answers 503 and changes nothing.
+        NotMigratedError: If our tables are missing.
+    """
+    found = facts.of(user)
+    stamp = sessions.read(session, user.pk)
+    who = found.who(known_device=stamp.known_device)
+    return record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+
+
+def leave(
+    session: SessionBase, user: Any, decision: Decision, *, next_url: str, now: int, where: Where
+) -> None:
+    """Take a live session that may not go on away from its owner: end it, or park it."""
+    if decision.verdict in OVER:
+        end(session, user, decision, now=now, where=where)
+        return
+    stamp = sessions.read(session, user.pk)
+    row = park(session, facts.fresh(user), stamp.session(), decision, announced=True, now=now)
+    row.next = next_url
+    sessions.take_login(session)
+    set_mark(session, Mark(decision, row, mid_life=True))
+    record_parked(Event.SESSION_PARKED, user, decision, now=now, where=where)
