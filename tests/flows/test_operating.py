@@ -12,7 +12,7 @@ from hardening import roles, signals, testing, vault
 from hardening.audit import Event
 from hardening.core.values import Choice, Decision, Reason, Strength, Verdict
 from hardening.factors import mailbox, ticket
-from hardening.flows import policy, recover, rekey, status, steps
+from hardening.flows import live, policy, recover, rekey, status, steps
 from hardening.models import (
     Account,
     EnrolmentTicket,
