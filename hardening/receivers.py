@@ -32,7 +32,7 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
     session = getattr(request, "session", None)
     if session is None or sessions.is_completing(session):
         return
-    if not sessions.signs_in(session, user):
+    if not sessions.signs_in(session, user) or not _by_login(request):
         return  # said by something that signs in without a session, such as a token package
     now = int(time.time())
     password = user.__dict__.pop(login.PASSWORD_MARK, False)
@@ -80,6 +80,16 @@ def _carry_out(
             # No middleware will see this session (`Client.login`): hide what it holds now.
             parking.conceal(session, mark.row, mid_life=True, next_url="")
             parking.set_mark(session, None)
+
+
+def _by_login(request: Any) -> bool:
+    """True unless this signal was sent without ``login()``, which rotates the CSRF token first.
+
+    A session that was written to by other means keeps no privilege: it bears no stamp of ours
+    and is judged like any live one.
+    """
+    kept = getattr(request, "hardening_csrf", None)
+    return kept is None or request.META.get("CSRF_COOKIE") != kept["CSRF_COOKIE"]
 
 
 def _make_anonymous(request: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import aauthenticate, alogin, authenticate, get_user_model, login, logout
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.signals import user_logged_in
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -192,3 +193,15 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 
 protected_form_login: Callable[..., HttpResponse] = csrf_protect(form_login)
+
+
+def token(request: HttpRequest) -> JsonResponse:
+    """Hand out a token as token packages do: the signal is sent, `login()` is not called."""
+    user = get_user_model().objects.get(username=request.GET["user"])
+    user_logged_in.send(sender=type(user), request=request, user=user)
+    return JsonResponse({"token": "t"})
+
+
+def anywhere(request: HttpRequest, rest: str) -> HttpResponse:
+    """Answer at every address, as the catch-all page of a content system does."""
+    return HttpResponse(f"a page for {request.user}")

@@ -37,3 +37,13 @@ class CountResponses:
         response = self.get_response(request)
         request.session["pages"] = request.session.get("pages", 0) + 1
         return response
+
+
+def choose_urlconf(get_response):
+    """Serve this request from an urlconf of its own, as sites on sub-domains do."""
+
+    def middleware(request):
+        request.urlconf = "tests.doors.site"
+        return get_response(request)
+
+    return middleware
