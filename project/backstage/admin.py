@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 
+from hardening.admin import HardeningUserAdminMixin
 from project.backstage.models import Artist, ArtistPage, Membership, Revision, User
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 admin.site.site_header = "Backstage"
 admin.site.site_title = "Backstage"
 
-admin.site.register(User, UserAdmin)
+
+@admin.register(User)
+class UserAdmin(HardeningUserAdminMixin, DjangoUserAdmin):
+    """People, and what an operator does for them: demand a new password."""
 
 
 class MembershipInline(admin.TabularInline):

@@ -21,7 +21,7 @@ class Account:
         what: What the account is for, in the list that the command prints.
         is_staff: May enter the admin.
         is_superuser: May do everything there.
-        permissions: Code names of permissions of this app.
+        permissions: As `app_label.codename`.
     """
 
     username: str
@@ -61,15 +61,16 @@ ACCOUNTS = (
         "looks after artists and teams in the admin",
         is_staff=True,
         permissions=(
-            "view_user",
-            "view_artist",
-            "add_artist",
-            "change_artist",
-            "view_membership",
-            "add_membership",
-            "change_membership",
-            "delete_membership",
-            "view_revision",
+            "backstage.view_user",
+            "backstage.view_artist",
+            "backstage.add_artist",
+            "backstage.change_artist",
+            "backstage.view_membership",
+            "backstage.add_membership",
+            "backstage.change_membership",
+            "backstage.delete_membership",
+            "backstage.view_revision",
+            "hardening.view_rolepolicy",
         ),
     ),
     Account(

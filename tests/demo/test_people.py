@@ -10,6 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.management import CommandError, call_command
 
 from hardening import roles
+from hardening.models import Account
 from project.backstage import demo_data
 from project.backstage.models import Artist, Membership, Revision, User
 
@@ -115,6 +116,21 @@ def test_staff_are_not_superusers_and_cannot_change_accounts(seeded):
     assert not staff.is_superuser
     assert staff.has_perm("backstage.change_artist")
     assert not staff.has_perm("backstage.change_user")
+
+
+def test_staff_read_the_policies_and_only_a_superuser_sets_them(browser_of):
+    add = "/admin/hardening/rolepolicy/add/"
+    staff = browser_of("staff")
+    assert staff.get("/admin/hardening/rolepolicy/").status_code == 200
+    assert staff.get(add).status_code == 403
+    assert browser_of("admin").get(add).status_code == 200
+
+
+def test_an_operator_demands_a_new_password_in_the_list_of_users(browser_of):
+    fan = User.objects.get(username="fan")
+    sent = {"action": "demand_password_change", "_selected_action": [fan.pk]}
+    assert browser_of("admin").post("/admin/backstage/user/", sent).status_code == 302
+    assert Account.objects.get(user_id=fan.pk).must_change
 
 
 def test_an_artist_made_in_the_admin_has_a_page(browser_of):

@@ -38,7 +38,7 @@ What to try at {site}/
      and look at its history, where one click takes a change back.
 
 3. Sign in as "staff" at {site}/admin/. The admin's own sign-in page is guarded as well.
-   "admin" is a superuser and sets the policies.
+   "admin" is a superuser and sets the policies at {site}/admin/hardening/rolepolicy/
 
 No phone at hand? "Can't scan?" on the page shows the key; `oathtool --totp -b KEY` makes codes.
 To start afresh, stop the site and delete the folder {data}
@@ -109,11 +109,17 @@ def _create_account(account: demo_data.Account) -> None:
         return
     user.set_password(account.password)
     user.save(update_fields=["password"])
-    user.user_permissions.set(
-        Permission.objects.filter(
-            content_type__app_label="backstage", codename__in=account.permissions
-        )
-    )
+    user.user_permissions.set(_permission(name) for name in account.permissions)
+
+
+def _permission(name: str) -> Permission:
+    """Return the permission called `app_label.codename`.
+
+    Raises:
+        Permission.DoesNotExist: If there is none; a typing error would go unseen otherwise.
+    """
+    app_label, _dot, codename = name.partition(".")
+    return Permission.objects.get(content_type__app_label=app_label, codename=codename)
 
 
 def _create_artist(spec: demo_data.ArtistSpec, *, now: datetime) -> None:
