@@ -1,35 +1,53 @@
 """Real Chromium on a live server: started, watched, photographed.
 
+Watched means, at the end of each test and for all its pages: one origin was asked and nobody else,
+and the console is silent: no script error, no breach of a strict Content-Security-Policy.
+
 Everything runs on `http://localhost:PORT`: to a browser that counts as secure, and a passkey takes
 no bare address. The server is a thread of this process, so `time_machine` freezes its clock too;
 the browser keeps its own.
+
+The trap: `live_server` is started by whoever asks first and keeps the middleware of that moment.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page
+import time_machine
+from django.contrib.auth.models import User
+from django.test import Client, override_settings
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from hardening import testing
+from tests import settings as host
+from tests.browser.people import NOW, PASSWORD, Phone, give_session, press
+from tests.browser.watching import (
+    ROOT,
+    SCREENSHOTS,
+    WIDTHS,
+    assert_targets_are_large,
+    judge,
+    looks,
+    photograph,
+    watched,
+)
 from tests.harness import MissingPart
 from tests.postgres import free_port
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SCREENSHOTS = ROOT / ".screenshots"  # ignored by git; for people to look at
-WIDTHS = {"wide": 1280, "narrow": 360}
-SCHEMES = ("light", "dark")
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 START_SECONDS = 60
+ACCOUNT_LINE = re.compile(r"^  (\w+)  +(\S+)  +\S", re.MULTILINE)  # printed by seed_backstage
 
 
 @pytest.fixture(scope="session")
@@ -51,35 +69,35 @@ def browser_context_args(browser_context_args):
     return {**browser_context_args, "locale": "en-GB", "viewport": size}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _strict_policy() -> Iterator[None]:
+    """Put the policy of the demo on every page of the live server as well."""
+    policy = "tests.browser.policy.StrictPolicyMiddleware"
+    with override_settings(MIDDLEWARE=[policy, *host.MIDDLEWARE]):
+        yield
+
+
 @pytest.fixture
 def context(context: BrowserContext) -> Iterator[BrowserContext]:
-    """A browser whose pages may ask one origin on this machine, and nobody else.
-
-    Judged at the end of each test, for all its pages.
-    """
-    asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    yield context
-    assert_own_origin(asked)
+    """A browser that is watched."""
+    with watched(context):
+        yield context
 
 
-def assert_own_origin(urls: list[str]) -> None:
-    """Assert that `urls`, all that a browser asked for, stay on one local origin."""
-    parts = [urlsplit(url) for url in urls]
-    origins = {f"{part.scheme}://{part.netloc}" for part in parts if part.hostname}
-    foreign = {part.hostname for part in parts if part.hostname} - {"localhost", "127.0.0.1"}
-    assert not foreign, f"asked for something elsewhere: {sorted(foreign)}"
-    assert len(origins) <= 1, f"asked several origins: {sorted(origins)}"
+@pytest.fixture
+def without_script(
+    browser: Browser, browser_context_args: dict[str, object]
+) -> Iterator[BrowserContext]:
+    """A watched browser that runs no JavaScript."""
+    context = browser.new_context(**browser_context_args, java_script_enabled=False)
+    with watched(context):
+        yield context
+    context.close()
 
 
 @pytest.fixture
 def axe() -> Callable[[Page], None]:
     """Return `axe(page)`: assert that axe-core finds no violation on the page."""
-
-    def judge(page: Page) -> None:
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
-
     return judge
 
 
@@ -92,53 +110,148 @@ def shoot() -> Callable[[Page, str], dict[str, Path]]:
     """
 
     def take(page: Page, name: str) -> dict[str, Path]:
-        SCREENSHOTS.mkdir(exist_ok=True)
-        before = page.viewport_size
-        pictures = {}
-        for look, width in WIDTHS.items():
-            page.set_viewport_size({"width": width, "height": 900})
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            for scheme in SCHEMES:
-                page.emulate_media(color_scheme=scheme)
-                picture = SCREENSHOTS / f"{name}-{look}-{scheme}.png"
-                page.screenshot(path=picture, full_page=True)
-                pictures[f"{look}-{scheme}"] = picture
-            assert wide <= width, f"{name} is {wide} px wide on a screen of {width} px"
-        page.set_viewport_size(before)
-        page.emulate_media(color_scheme="null")
-        return pictures
+        return {look: photograph(page, f"{name}-{look}") for look in looks(page, name)}
 
     return take
 
 
+@pytest.fixture
+def look_over() -> Callable[[Page, str], dict[str, Path]]:
+    """Return `look_over(page, name)`: `shoot`, and axe and the size of targets in each look."""
+
+    def look(page: Page, name: str) -> dict[str, Path]:
+        pictures = {}
+        for each in looks(page, name):
+            judge(page)
+            assert_targets_are_large(page, name)
+            pictures[each] = photograph(page, f"{name}-{each}")
+        return pictures
+
+    return look
+
+
 @dataclass(frozen=True, slots=True)
 class Backstage:
-    """The demo site as a newcomer runs it: a process of its own, freshly seeded."""
+    """The demo site as a newcomer runs it: a process of its own, freshly seeded.
 
-    url: str  # http://localhost:PORT
-    data: Path  # all that it writes
+    Attributes:
+        url: `http://localhost:PORT`.
+        data: The folder for all that it writes.
+        passwords: By user name, as the terminal shows them.
+    """
+
+    url: str
+    data: Path
+    passwords: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Backstage:
+    """Return the demo site as `make demo` sets it up, for copying; it does not run."""
+    folder = tmp_path_factory.mktemp("seeded") / "demo"
+    manage(folder, "migrate", "--verbosity", "0")
+    printed = manage(folder, "seed_backstage")
+    return Backstage("", folder, dict(ACCOUNT_LINE.findall(printed)))
+
+
+def manage(data: Path, *command: str) -> str:
+    """Run a command of the demo site on the folder `data` and return what it prints."""
+    run = (sys.executable, str(ROOT / "manage.py"), *command)
+    surroundings = demo_environment(data)
+    return subprocess.run(run, env=surroundings, check=True, capture_output=True, text=True).stdout
+
+
+def demo_environment(data: Path) -> dict[str, str]:
+    """Return the environment of the demo site's processes."""
+    ours = {"BACKSTAGE_DATA": str(data), "DJANGO_SETTINGS_MODULE": "project.settings"}
+    return {**os.environ, **ours}
 
 
 @pytest.fixture
-def backstage(tmp_path: Path) -> Iterator[Backstage]:
+def backstage(tmp_path: Path, seeded: Backstage) -> Iterator[Backstage]:
     """Run the demo site, set up as `make demo` does, until the test ends."""
     port = free_port()
-    environment = {**os.environ, "BACKSTAGE_DATA": str(tmp_path / "demo"), "PORT": str(port)}
-    environment["DJANGO_SETTINGS_MODULE"] = "project.settings"
-    manage = (sys.executable, str(ROOT / "manage.py"))
-    for command in (("migrate", "--verbosity", "0"), ("seed_backstage",)):
-        subprocess.run(
-            (*manage, *command), env=environment, check=True, capture_output=True, text=True
-        )
+    data = tmp_path / "demo"
+    shutil.copytree(seeded.data, data)
+    serve = (sys.executable, str(ROOT / "manage.py"), "runserver", "--noreload")
     with (tmp_path / "server.log").open("wb") as log:
-        serve = (*manage, "runserver", "--noreload", f"127.0.0.1:{port}")
-        process = subprocess.Popen(serve, env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            (*serve, f"127.0.0.1:{port}"), env=demo_environment(data), stdout=log, stderr=log
+        )
     try:
         await_answer(f"http://localhost:{port}/", process)
-        yield Backstage(f"http://localhost:{port}", tmp_path / "demo")
+        yield replace(seeded, url=f"http://localhost:{port}", data=data)
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture
+def phone(oathtool: Callable[..., str]) -> Phone:
+    """A phone with an authenticator app that is not of our making."""
+    return Phone(oathtool)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOW, tick=False) as frozen:
+        yield frozen
+
+
+@pytest.fixture
+def open_page(page, live_server, clock) -> Callable[[str], None]:
+    """Return `open_page(path)`."""
+    return lambda path: page.goto(live_server.url + path)
+
+
+@pytest.fixture
+def alba(clock, transactional_db) -> User:
+    """Somebody of the staff: the floor asks her for a second factor."""
+    return User.objects.create_user("alba", "alba@example.com", PASSWORD, is_staff=True)
+
+
+@pytest.fixture
+def noor(clock, transactional_db) -> User:
+    """Somebody of whom nothing is asked."""
+    return User.objects.create_user("noor", "noor@example.com", PASSWORD)
+
+
+@pytest.fixture
+def put_in(page, live_server) -> Callable[[User], None]:
+    """Return `put_in(user)`: the browser is signed in completely, a factor just proven."""
+
+    def put(user: User) -> None:
+        client = Client()
+        testing.login(client, user)
+        give_session(page, live_server.url, client)
+
+    return put
+
+
+@pytest.fixture
+def sign_in_as(page, open_page) -> Callable[[User], None]:
+    """Return `sign_in_as(user)`: user name and password on our own login page."""
+
+    def typed(user: User) -> None:
+        open_page("/security/login/")
+        page.get_by_label("Username").fill(user.get_username())
+        page.get_by_role("textbox", name="Password").fill(PASSWORD)
+        press(page, "Sign in")
+
+    return typed
+
+
+@pytest.fixture
+def record(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    """Return `record(what, value)`: keep a measurement with the report, and in a file."""
+
+    def keep(what: str, value: object) -> None:
+        record_property(what, value)
+        SCREENSHOTS.mkdir(exist_ok=True)
+        with (SCREENSHOTS / "measured.txt").open("a", encoding="utf-8") as lines:
+            lines.write(f"{what}: {value}\n")
+
+    return keep
 
 
 def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:

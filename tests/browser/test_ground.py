@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import segno
 
-from tests.browser.conftest import assert_own_origin
+from tests.browser.watching import assert_own_origin
 
 URI = "otpauth://totp/Host:alba?secret=GEZDGNBVGY3TQOJQ&issuer=Host"
 

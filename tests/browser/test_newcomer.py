@@ -1,0 +1,190 @@
+"""A newcomer's way through the demo: row 17 of the acceptance list, in real Chromium."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.people import enrol, mailed_code, prove_mailbox, sign_in
+
+EDIT = "/artists/night-trams/edit/"
+PUBLIC = "/artists/night-trams/"
+HISTORY = "/artists/night-trams/history/"
+ENROL_SECONDS = 60  # issue 2: "under a minute by keyboard alone"
+SECONDS_A_KEY = 0.28  # Card, Moran and Newell 1983: an average typist who is not a secretary
+FOCUSED = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  return [at.tagName === "BODY" ? "" : (at.labels?.[0] || at).textContent.trim() || at.id,
+          style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
+}"""
+
+
+def heading(page: Page) -> str:
+    return page.get_by_role("heading", level=1).inner_text()
+
+
+def test_a_manager_enrols_with_a_phone_and_then_edits_her_page(
+    page, backstage, phone, read_qr, look_over
+):
+    page.goto(backstage.url + PUBLIC)
+    page.get_by_role("link", name="Edit this page").click()
+    assert heading(page) == "Sign in to Backstage"
+    sign_in(page, "manager", backstage.passwords["manager"])
+
+    assert heading(page) == "Confirm your e-mail address"
+    expect(page.locator(".hardening")).to_contain_text("Step 1 of 3")
+    expect(page.locator(".hardening")).to_contain_text("Artist page manager needs a second factor")
+    look_over(page, "backstage-mailbox")
+    prove_mailbox(page, backstage.url)
+    look_over(page, "backstage-enrol")
+    page.get_by_role("button", name="Set up an authenticator app").click()
+
+    expect(page.locator(".hardening")).to_contain_text("Step 2 of 3")
+    pictures = look_over(page, "backstage-enrol-totp")
+    said = {look: read_qr(picture) for look, picture in pictures.items()}
+    assert len(set(said.values())) == 1, "light and dark, wide and narrow say the same"
+    phone.scan(said["narrow-dark"])
+    page.get_by_label("Code that the app shows now").fill(phone.code())
+    page.get_by_label("Name of this authenticator").fill("Blue phone")
+    page.get_by_role("button", name="Confirm").click()
+
+    expect(page.locator(".hardening")).to_contain_text("Step 3 of 3")
+    codes = page.locator(".hardening-codes code").all_inner_texts()
+    assert len(set(codes)) == 10
+    look_over(page, "backstage-recovery-codes")
+    page.get_by_label("I have stored these codes").check()
+    page.get_by_role("button", name="Continue").click()
+
+    page.wait_for_url(backstage.url + EDIT)
+    page.get_by_label("Headline").fill("Sparks on the wire")
+    page.get_by_role("button", name="Publish").click()
+    page.wait_for_url(backstage.url + HISTORY)
+    page.goto(backstage.url + PUBLIC)
+    expect(page.locator("main")).to_contain_text("Sparks on the wire")
+    assert codes[0] not in page.content()
+
+
+def test_she_enrols_with_the_keyboard_alone_in_under_a_minute(page, backstage, phone, record):
+    keys = Typist(page)
+    page.goto(f"{backstage.url}/security/login/?next={EDIT}")
+    began = time.monotonic()
+
+    keys.type("manager")  # the cursor is there already
+    keys.tab_to("Password")
+    keys.type(backstage.passwords["manager"])
+    keys.press("Enter")
+    arrive(page, "Confirm your e-mail address")
+
+    keys.tab_to("Send the code")
+    keys.press("Enter")
+    expect(page.get_by_label("Code from the mail")).to_be_focused()
+    keys.type(mailed_code(page, backstage.url))  # sent by itself with the eighth digit
+    arrive(page, "Set up a second factor")
+
+    keys.tab_to("Set up an authenticator app")
+    keys.press("Enter")
+    arrive(page, "Set up your authenticator app")
+    keys.tab_to("Can't scan?")
+    keys.press("Enter")
+    phone.secret = page.locator("#hardening-key").inner_text()
+    keys.tab_to("Code that the app shows now")
+    keys.type(phone.code())
+    keys.press("Enter")
+    arrive(page, "Store your recovery codes")
+
+    keys.tab_to("I have stored these codes")
+    keys.press("Space")
+    keys.tab_to("Continue")
+    keys.press("Enter")
+    page.wait_for_url(backstage.url + EDIT)
+    record("enrolment by keyboard, a script's seconds", round(time.monotonic() - began, 1))
+    record("enrolment by keyboard, keys pressed", keys.pressed)
+    assert keys.pressed * SECONDS_A_KEY < ENROL_SECONDS
+
+
+def test_the_keyboard_leads_from_an_error_to_its_field_and_on(page, backstage):
+    keys = Typist(page)
+    page.goto(f"{backstage.url}/security/login/?next={EDIT}")
+    sign_in(page, "manager", backstage.passwords["manager"])
+    page.get_by_role("button", name="Send the code").click()
+    page.wait_for_load_state()
+    keys.type("00000000")
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page).to_have_title(re.compile("^Error: "))
+    keys.tab_to("That code was not accepted. Use the newest mail; a code works once.")
+    keys.press("Enter")
+    field = page.get_by_label("Code from the mail")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    keys.press("Control+A")
+    keys.type(mailed_code(page, backstage.url))
+    arrive(page, "Set up a second factor")
+    keys.tab_to("Set up an authenticator app")
+    keys.press("Enter")
+    arrive(page, "Set up your authenticator app")
+    assert "#" not in page.url, "it would open scrolled past the QR code"
+    keys.tab_to("Cancel sign-in")
+    keys.press("Enter")
+    arrive(page, "Sign-in cancelled")
+    page.goto(backstage.url + EDIT)
+    arrive(page, "Sign in to Backstage")
+
+
+class Typist:
+    """Somebody without a mouse; keys are counted."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.pressed = 0
+
+    def type(self, text: str) -> None:
+        self.pressed += len(text)
+        self.page.keyboard.type(text)
+
+    def press(self, key: str) -> None:
+        self.pressed += 1
+        self.page.keyboard.press(key)
+
+    def tab_to(self, name: str) -> None:
+        """Press Tab until `name` has the focus, which must be seen wherever it goes."""
+        passed: list[str] = []
+        for _ in range(25):
+            self.press("Tab")
+            label, seen = self.page.evaluate(FOCUSED)
+            assert seen or not label, f"no outline on {label!r}"
+            if label == name:
+                return
+            passed.append(label)
+        pytest.fail(f"Tab does not reach {name!r}, only {passed}")
+
+
+def arrive(page: Page, title: str) -> None:
+    """Wait for the page with this heading, and for its script."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    page.wait_for_load_state()
+
+
+def test_she_needs_no_javascript(without_script, backstage, phone):
+    page = without_script.new_page()
+    page.goto(f"{backstage.url}/security/login/?next={EDIT}")
+    sign_in(page, "manager", backstage.passwords["manager"])
+    page.get_by_role("button", name="Send the code").click()
+    expect(page.get_by_text("The code is sent as soon as")).to_be_hidden()
+    page.get_by_label("Code from the mail").fill("00000000")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_contain_text("That code was not accepted")
+    page.get_by_label("Code from the mail").fill(mailed_code(page, backstage.url))
+    page.get_by_role("button", name="Continue").click()
+    enrol(page, phone, to=backstage.url + EDIT)
+    assert heading(page) == "Edit Night Trams"
+
+
+def test_a_fan_is_left_in_peace(page, backstage, axe):
+    page.goto(f"{backstage.url}/security/login/")
+    sign_in(page, "fan", backstage.passwords["fan"])
+    page.wait_for_url(f"{backstage.url}/my/follows/")
+    assert heading(page) == "Your follows"
+    axe(page)

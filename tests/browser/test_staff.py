@@ -1,0 +1,61 @@
+"""The staff of the demo: the admin's own login is guarded, and policies are set there."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.people import enrol, prove_mailbox, sign_in
+
+CODE = "Code from your authenticator app"
+
+
+def test_an_admin_gets_in_with_a_factor_only_and_sets_a_policy_with_a_fresh_proof(
+    page, backstage, phone, look_over, shoot
+):
+    password = backstage.passwords["admin"]
+    admin = f"{backstage.url}/admin/"
+    page.goto(admin)
+    assert "/admin/login/" in page.url
+    sign_in(page, "admin", password)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Confirm your e-mail address")
+    page.goto(admin)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Confirm your e-mail address")
+    page.goto(f"{backstage.url}/my/")
+    expect(page.get_by_role("link", name="Sign in", exact=True)).to_be_visible()
+    assert "/security/mailbox/" in page.url
+
+    prove_mailbox(page, backstage.url)
+    enrol(page, phone, to=re.compile("/admin/|/my/"))
+    page.goto(admin)
+    expect(page.locator("#site-name")).to_have_text("Backstage")
+
+    page.get_by_role("button", name="Log out").click()
+    page.goto(f"{backstage.url}/admin/backstage/user/")
+    sign_in(page, "admin", password)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Enter the code from your app")
+    look_over(page, "backstage-verify")
+    page.get_by_label(CODE).press_sequentially(phone.code())
+    page.wait_for_url(f"{backstage.url}/admin/backstage/user/")
+    expect(page.locator("select[name=action]")).to_contain_text("Demand a new password")
+
+    page.goto(f"{backstage.url}/admin/hardening/rolepolicy/add/")
+    page.get_by_label("Role").fill("everyone")
+    page.get_by_label("Mode").select_option("enforce")
+    page.get_by_label("Days of grace").fill("14")
+    shoot(page, "backstage-admin-policy")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#result_list")).to_contain_text("Everyone")
+
+    page.context.clear_cookies()
+    page.goto(f"{backstage.url}/security/login/")
+    sign_in(page, "fan", backstage.passwords["fan"])
+    page.wait_for_url(f"{backstage.url}/my/follows/")
+    expect(page.locator(".hardening-banner")).to_contain_text("Your account needs a second factor")
+    expect(page.locator(".hardening-banner")).to_contain_text("in 1 week, 6 days")
+    look_over(page, "backstage-banner")
+    page.get_by_role("link", name="Set it up now").click()
+    expect(page.locator(".hardening")).to_contain_text("Set up a second factor in time")
+    expect(page.locator(".hardening-banner")).to_have_count(0)
+    look_over(page, "backstage-overview-deadline")
