@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from django.db import Error, router, transaction
+from django.db import Error, connections, router, transaction
 
 from hardening.models import SecurityEvent
 from hardening.moments import moment
@@ -111,9 +112,11 @@ def record(
         data=data or {},
     )
     log.info("%s", _line(row))
+    alias = router.db_for_write(SecurityEvent)
+    # A savepoint, where a transaction is open: the fault must not take that along.
+    open_one = connections[alias].in_atomic_block
     try:
-        # A savepoint, where a transaction is open: the fault must not take that along.
-        with transaction.atomic(using=router.db_for_write(SecurityEvent)):
+        with transaction.atomic(using=alias) if open_one else nullcontext():
             row.save(force_insert=True)
     except Error:
         # The line above stands; losing the row must not turn a refusal into a fault.

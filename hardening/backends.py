@@ -79,6 +79,8 @@ class HardeningBackend(ModelBackend):
 
 def _frozen(user: Any) -> bool:
     try:
-        return facts.fresh(user).who().frozen
+        found = facts.fresh(user)
     except NotMigratedError:
         return False
+    setattr(user, facts.ATTRIBUTE, found)
+    return found.who().frozen

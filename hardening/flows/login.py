@@ -114,7 +114,7 @@ def begin(
     `COMPLETED` here means: call ``login()`` now. A login that owes something is parked on a
     session with a new key, and ``user_logged_in`` waits for completion.
     """
-    found = facts.fresh(user)
+    found = facts.of(user)  # read a moment ago, when the password was checked
     state, decision = _judge(found, ProofKind.PASSWORD, now)
     if decision.allowed:
         return Arrival.COMPLETED, decision

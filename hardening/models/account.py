@@ -27,6 +27,9 @@ class AccountQuerySet(models.QuerySet["Account"]):
 
     def of(self, user_pk: Any) -> Account:
         """Return the row of a user, made if it is missing."""
+        row = self.filter(user_id=user_pk).first()
+        if row is not None:
+            return row
         self.bulk_create([self.model(user_id=user_pk)], ignore_conflicts=True)
         return self.get(user_id=user_pk)
 
