@@ -1,4 +1,4 @@
-"""A reusable Django app that makes a stolen password worthless."""
+"""A reusable Django app that makes a stolen password stop being enough."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def requires(
 
 
 class RequiresMixin:
-    """For class-based views, before ``View``: every method asks for a fresh proof."""
+    """For class-based views, before ``View``: every method, async too, asks for a fresh proof."""
 
     max_age: int | None = None
     strength: Strength = Strength.ANY
@@ -81,6 +81,12 @@ class RequiresMixin:
         """Let the request through if a factor was proven not long ago."""
         asked = requires(max_age=self.max_age, strength=self.strength)
         view = super().dispatch  # type: ignore[misc]
+        if self.view_is_async:  # type: ignore[attr-defined]
+
+            async def adispatch(*given: Any, **named: Any) -> Any:
+                return await view(*given, **named)
+
+            return asked(adispatch)(request, *args, **kwargs)
         return asked(view)(request, *args, **kwargs)
 
 

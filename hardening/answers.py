@@ -78,11 +78,6 @@ def login_page(next_url: str = "") -> str:
     return f"{url}?{urlencode({REDIRECT_FIELD_NAME: next_url})}" if next_url else url
 
 
-def sender() -> str:
-    """Return the address that mails come from, so that people know which one to look for."""
-    return host.mail_sender()
-
-
 def is_navigation(request: HttpRequest) -> bool:
     """True if a person's browser asked for this page itself; polls and scripts are not."""
     if request.method != "GET":

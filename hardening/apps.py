@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class HardeningConfig(AppConfig):
-    """`hardening`, a stolen password made worthless."""
+    """`hardening`: a stolen password stops being enough."""
 
     name = "hardening"
     verbose_name = _("Security")

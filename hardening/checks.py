@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.urls import NoReverseMatch, reverse
+from django.utils.module_loading import import_string
 
 from hardening import keys, roles
+from hardening.backends import HardeningBackend
 from hardening.conf import conf, problems
 from hardening.core.values import Strength
 from hardening.factors import registry
@@ -48,7 +51,7 @@ def middleware_follows_authentication(**_: Any) -> Iterable[CheckMessage]:
     if MIDDLEWARE not in listed:
         return
     place = listed.index(MIDDLEWARE)
-    if place == 0 or not _is_authentication(listed[place - 1]):
+    if place == 0 or not _names(listed[place - 1], AuthenticationMiddleware):
         yield Error(
             "HardeningMiddleware does not stand directly after AuthenticationMiddleware.",
             hint=f"Move {MIDDLEWARE!r} directly after {AUTH_MIDDLEWARE!r} in MIDDLEWARE.",
@@ -56,15 +59,13 @@ def middleware_follows_authentication(**_: Any) -> Iterable[CheckMessage]:
         )
 
 
-def _is_authentication(path: str) -> bool:
-    from django.contrib.auth.middleware import AuthenticationMiddleware  # noqa: PLC0415
-    from django.utils.module_loading import import_string  # noqa: PLC0415
-
+def _names(path: str, kind: type) -> bool:
+    """True if a dotted path leads to `kind` or to a class made of it."""
     try:
-        middleware = import_string(path)
+        found = import_string(path)
     except ImportError:
         return False
-    return isinstance(middleware, type) and issubclass(middleware, AuthenticationMiddleware)
+    return isinstance(found, type) and issubclass(found, kind)
 
 
 def backend_is_installed(**_: Any) -> Iterable[CheckMessage]:
@@ -99,19 +100,8 @@ def model_backend_is_replaced(**_: Any) -> Iterable[CheckMessage]:
 
 
 def _our_places() -> list[int]:
-    from django.utils.module_loading import import_string  # noqa: PLC0415
-
-    from hardening.backends import HardeningBackend  # noqa: PLC0415 - doors import models
-
-    places = []
-    for index, path in enumerate(settings.AUTHENTICATION_BACKENDS):
-        try:
-            backend = import_string(path)
-        except ImportError:
-            continue
-        if isinstance(backend, type) and issubclass(backend, HardeningBackend):
-            places.append(index)
-    return places
+    configured = enumerate(settings.AUTHENTICATION_BACKENDS)
+    return [index for index, path in configured if _names(path, HardeningBackend)]
 
 
 def settings_are_understood(**_: Any) -> Iterable[CheckMessage]:

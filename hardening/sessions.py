@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 STAMP_KEY = "_hardening"
 PARKED_KEY = "_hardening_parked"
 ENROL_KEY = "_hardening_enrol"
-OUR_KEYS = frozenset({STAMP_KEY, PARKED_KEY, ENROL_KEY})
 AUTH_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY})
 MESSAGES_KEY = "_messages"  # django.contrib.messages.storage.session
 HANDLE_BYTES = 16  # 128 bits, login.md point 2

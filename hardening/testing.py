@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from hardening import sessions
+from hardening import host, sessions
 from hardening.audit import NOWHERE
 from hardening.core import otp
 from hardening.core.values import Proof, ProofKind
@@ -91,9 +91,7 @@ def login(client: Client, user: Any) -> None:
 
 def _keep(client: Client, session: Any) -> None:
     """Put the session's new key into the client's cookie."""
-    from django.conf import settings  # noqa: PLC0415 - a test tool, as Django's own client does
-
-    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    client.cookies[host.session_cookie_name()] = session.session_key
 
 
 def no_throttle() -> None:

@@ -17,7 +17,7 @@ from hardening.keys import Purpose
 from hardening.models import Account, RecoveryCode
 
 SET_SIZE = 10
-CODE_BYTES = 15  # 120 bits
+CODE_BYTES = codes.RECOVERY_CODE_BYTES
 
 
 def make(user_pk: Any, random: bytes, *, now: int) -> tuple[str, ...]:

@@ -80,10 +80,10 @@ def decode(text: str, *, known_device: bool) -> tuple[FactorValue, ...]:
     Raises:
         ValueError: If the text is not one that `encode` wrote; callers answer 503.
     """
-    return tuple(_value(entry, known_device) for entry in text.split(",") if entry)
+    return tuple(_value(entry, known_device=known_device) for entry in text.split(",") if entry)
 
 
-def _value(entry: str, known_device: bool) -> FactorValue:  # noqa: FBT001 - private
+def _value(entry: str, *, known_device: bool) -> FactorValue:
     pk, kind, strength, flags = entry.split(":")
     usable = kind in _kinds and ("k" if known_device else "u") in flags
     return FactorValue(int(pk), kind, Strength(int(strength)), usable=usable)

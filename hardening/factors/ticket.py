@@ -16,13 +16,19 @@ from hardening.models import EnrolmentTicket
 from hardening.models.ticket import TICKET_SECONDS
 from hardening.moments import moment
 
-TICKET_BYTES = 15  # 120 bits
+TICKET_BYTES = codes.RECOVERY_CODE_BYTES  # as strong as a recovery code
 
 
 def issue(user_pk: Any, random: bytes, *, now: int) -> str:
-    """Make a ticket and return it as it is handed over; older unused ones are void."""
-    shown = codes.recovery_code(random)
-    clean = codes.clean_recovery_code(shown) or ""
+    """Make a ticket and return it as it is handed over; older unused ones are void.
+
+    Args:
+        user_pk: Whose.
+        random: `TICKET_BYTES` random bytes.
+        now: Unix seconds.
+    """
+    shown = codes.ticket_code(random)
+    clean = codes.clean_ticket_code(shown) or ""
     EnrolmentTicket.objects.filter(user_id=user_pk, used_at__isnull=True).delete()
     EnrolmentTicket.objects.create(
         user_id=user_pk,
@@ -36,7 +42,7 @@ def issue(user_pk: Any, random: bytes, *, now: int) -> str:
 
 def spend(user_pk: Any, ticket: str, *, now: int) -> bool:
     """Use a typed ticket up; true for exactly one caller."""
-    clean = codes.clean_recovery_code(ticket)
+    clean = codes.clean_ticket_code(ticket)
     if clean is None:
         return False
     digests = [digest for _, digest in keys.macs(Purpose.TICKET, *_parts(user_pk, clean))]

@@ -6,7 +6,7 @@ forgotten. Removing ends every other session; a rename is no change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,18 @@ from hardening.models.factor import NAME_LENGTH
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
 
-    from hardening.models.account import Account as AccountRow
-
-
-__all__ = ["Change", "Factor", "Security", "find", "make_codes", "named", "needed", "overview"]
-__all__ += ["remove", "rename"]
+__all__ = [
+    "Change",
+    "Factor",
+    "Security",
+    "find",
+    "make_codes",
+    "named",
+    "needed",
+    "overview",
+    "remove",
+    "rename",
+]
 
 
 class Change(Enum):
@@ -53,7 +60,7 @@ class Security:
     """What the overview shows about an account."""
 
     factors: tuple[Factor, ...]
-    account: AccountRow
+    account: Account
     codes_made: Any
 
 
@@ -161,16 +168,7 @@ def _refused(user: Any, change: Change, *, now: int, where: Where) -> Change:
 def _restamp(session: SessionBase, user: Any, epoch: int) -> None:
     """Keep the acting session, under the new epoch; its old proofs are no longer fresh."""
     stamp = sessions.read(session, user.pk)
-    kept = sessions.Stamp(
-        user_pk=stamp.user_pk,
-        id=stamp.id or sessions.new_id(),
-        account_epoch=epoch,
-        site_epoch=stamp.site_epoch,
-        proofs=stamp.proofs,
-        started=stamp.started,
-        known_device=stamp.known_device,
-    )
-    sessions.write(session, kept)
+    sessions.write(session, replace(stamp, id=stamp.id or sessions.new_id(), account_epoch=epoch))
     session.cycle_key()
 
 

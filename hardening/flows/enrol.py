@@ -20,8 +20,8 @@ from django.db import transaction
 
 from hardening import audit, facts, sessions, signals, vault
 from hardening.audit import Event, Where
-from hardening.core.throttle import CODE_RULES
-from hardening.core.values import Decision, Proof, ProofKind
+from hardening.core.throttle import CODE_RULES, SECOND_US
+from hardening.core.values import RECOVERY_CODES_LOW, Decision, Proof, ProofKind
 from hardening.factors import recovery, registry, totp
 from hardening.flows import record
 from hardening.flows.notices import tell
@@ -29,14 +29,12 @@ from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
 from hardening.models.parked import Purpose
 from hardening.throttle import subjects
-from hardening.throttle.database import MICROSECONDS, reserve
+from hardening.throttle.database import reserve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from django.contrib.sessions.backends.base import SessionBase
-
-MIN_CODES_KEPT = 3  # fewer unused recovery codes than that: a fresh set comes with the factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ def confirm(
         _say(Event.ENROLMENT_REFUSED, waiting, now=now, where=where)
         return Confirmed(accepted=False)
     key = subjects.account("enrol", waiting.user.pk, known_device=waiting.session.known_device)
-    reservation = reserve(key, CODE_RULES, now_us=now * MICROSECONDS)
+    reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         _say(Event.PROOF_THROTTLED, waiting, now=now, where=where)
         return Confirmed(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
@@ -179,7 +177,7 @@ def _store(
     registry.rewrite(user_pk)
     Account.objects.filter(user_id=user_pk).update(must_enrol=False)
     codes: tuple[str, ...] = ()
-    if waiting.who.recovery_codes_left < MIN_CODES_KEPT:
+    if waiting.who.recovery_codes_left < RECOVERY_CODES_LOW:  # a fresh set comes with the factor
         codes = recovery.make(user_pk, random, now=now)
     proof = Proof(ProofKind.FACTOR, now, epoch, factor_id=found.pk)
     values: dict[str, Any] = {"account_epoch": epoch, "codes_shown": bool(codes)}

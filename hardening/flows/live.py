@@ -41,8 +41,9 @@ def leave(
         end(session, user, decision, now=now, where=where)
         return
     stamp = sessions.read(session, user.pk)
-    row = park(session, facts.fresh(user), stamp.session(), decision, announced=True, now=now)
-    row.next = next_url
+    found = facts.fresh(user)
+    state = stamp.session()
+    row = park(session, found, state, decision, announced=True, next_url=next_url, now=now)
     sessions.take_login(session)
     set_mark(session, Mark(decision, row, mid_life=True))
     record_parked(Event.SESSION_PARKED, user, decision, now=now, where=where)

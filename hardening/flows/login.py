@@ -20,13 +20,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
-from hardening.core.values import (
-    Decision,
-    NoteKind,
-    Proof,
-    ProofKind,
-    Session,
-)
+from hardening.core.values import Decision, NoteKind, Proof, ProofKind, Session
 from hardening.flows import record
 from hardening.flows.notices import address_book
 from hardening.flows.parking import (
@@ -128,9 +122,7 @@ def begin(
         session.cycle_key()
     session[BACKEND_SESSION_KEY] = backend
     session[HASH_SESSION_KEY] = record.auth_hash(user)
-    row = park(session, found, state, decision, announced=False, now=now)
-    row.next = next_url
-    row.save(update_fields=["next"])
+    park(session, found, state, decision, announced=False, next_url=next_url, now=now)
     sessions.take_login(session)
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
     return Arrival.PARKED, decision
@@ -187,18 +179,26 @@ def _settle(
     where: Where,
 ) -> None:
     """Stamp a sign-in that owes nothing; what an older session had proven stays behind."""
+    _stamp(session, found.user, state, now=now)
+    address_book(found.user, now=now)
+    _record_completed(found.user, state, decision, {}, now=now, where=where)
+
+
+def _stamp(
+    session: SessionBase, user: Any, state: Session, *, next_url: str = "", now: int
+) -> None:
+    """Write into a live session what its sign-in has proven."""
     stamp = sessions.Stamp(
-        user_pk=str(found.user.pk),
-        id=sessions.new_id(),
+        user_pk=str(user.pk),
+        id=state.id or sessions.new_id(),
         account_epoch=state.account_epoch,
         site_epoch=state.site_epoch,
         proofs=state.proofs,
-        started=now,
+        started=now if state.started is None else state.started,
         known_device=state.known_device,
+        next=next_url,
     )
     sessions.write(session, stamp)
-    address_book(found.user, now=now)
-    _record_completed(found.user, state, decision, {}, now=now, where=where)
 
 
 def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) -> bool:
@@ -221,17 +221,7 @@ def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) 
     session[BACKEND_SESSION_KEY] = row.backend
     session[HASH_SESSION_KEY] = row.auth_hash
     state = waiting.session
-    stamp = sessions.Stamp(
-        user_pk=str(waiting.user.pk),
-        id=state.id or sessions.new_id(),
-        account_epoch=state.account_epoch,
-        site_epoch=state.site_epoch,
-        proofs=state.proofs,
-        started=state.started if state.started is not None else now,
-        known_device=state.known_device,
-        next=row.next,
-    )
-    sessions.write(session, stamp)
+    _stamp(session, waiting.user, state, next_url=row.next, now=now)
     lost = {"data_lost": True} if data is None else {}
     _record_completed(waiting.user, state, waiting.decision, lost, now=now, where=where)
     return True

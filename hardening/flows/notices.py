@@ -10,11 +10,11 @@ from typing import Any
 
 from hardening import audit, notify, vault
 from hardening.audit import Event
-from hardening.core.throttle import MAIL_RULES
+from hardening.core.throttle import MAIL_RULES, SECOND_US
 from hardening.factors import mailbox
 from hardening.factors.mailbox import Known
 from hardening.throttle import subjects
-from hardening.throttle.database import MICROSECONDS, reserve
+from hardening.throttle.database import reserve
 
 WRONG_CODE = "mail:wrong_code"
 THROTTLED = "event:throttled"
@@ -63,4 +63,4 @@ def notice(
 
 def _within_budget(label: str, user: Any, now: int) -> bool:
     key = subjects.account(label, user.pk, known_device=True)
-    return reserve(key, MAIL_RULES, now_us=now * MICROSECONDS).admitted
+    return reserve(key, MAIL_RULES, now_us=now * SECOND_US).admitted

@@ -64,6 +64,7 @@ def park(
     decision: Decision,
     *,
     announced: bool,
+    next_url: str = "",
     now: int,
 ) -> ParkedLogin:
     """Open the row for a login, or a live session, that owes something."""
@@ -77,6 +78,7 @@ def park(
         auth_hash=session.get(HASH_SESSION_KEY, ""),
         reason=decision.reason,
         announced=announced,
+        next_url=next_url,
         now=now,
     )
 

@@ -18,7 +18,7 @@ from django.db import transaction
 from hardening import audit, notify, signals
 from hardening.audit import Event, Where
 from hardening.core.hidden import Hidden
-from hardening.core.throttle import CODE_RULES, MAIL_RULES
+from hardening.core.throttle import CODE_RULES, MAIL_RULES, SECOND_US
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import mailbox, recovery, registry, ticket, totp
 from hardening.factors.totp import Finding
@@ -27,7 +27,7 @@ from hardening.flows.notices import address_book, notice, tell, worth_recording,
 from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
 from hardening.throttle import subjects
-from hardening.throttle.database import MICROSECONDS, Reservation, reserve
+from hardening.throttle.database import Reservation, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +134,7 @@ def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where
         _say(Event.MAILBOX_CODE_FAILED, waiting, now=now, where=where, reason="no_address")
         return Judged(accepted=False, waiting=waiting)
     key = subjects.account(MAILBOX_MAIL, waiting.user.pk, known_device=True)
-    reservation = reserve(key, MAIL_RULES, now_us=now * MICROSECONDS)
+    reservation = reserve(key, MAIL_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         _say(Event.MAILBOX_CODE_THROTTLED, waiting, now=now, where=where)
         return Judged(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
@@ -162,7 +162,7 @@ def _try(
         return Judged(accepted=False)
     known = waiting.session.known_device
     key = subjects.account(budget, waiting.user.pk, known_device=known)
-    reservation = reserve(key, CODE_RULES, now_us=now * MICROSECONDS)
+    reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         ParkedLogin.objects.refund_try(waiting.row.pk)
         _say(Event.PROOF_THROTTLED, waiting, now=now, where=where, reason=budget)

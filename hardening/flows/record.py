@@ -79,6 +79,7 @@ def open_row(
     auth_hash: str,
     reason: str,
     announced: bool,
+    next_url: str = "",
     now: int,
 ) -> ParkedLogin:
     """Store a record and put its handle into the session."""
@@ -95,6 +96,7 @@ def open_row(
         site_epoch=state.site_epoch,
         reason=reason,
         announced=announced,
+        next=next_url,
         started_at=now,
         expires_at=now + conf().PARKED_LOGIN_SECONDS,
     )

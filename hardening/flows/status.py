@@ -29,7 +29,7 @@ def report() -> dict[str, Any]:
     users = model._base_manager.filter(is_active=True)  # noqa: SLF001 - everybody
     floor = len(policies.floor())
     listed = [
-        _policy(policy, index < floor, users.annotate(has_factor=Exists(factor)))
+        _policy(policy, users.annotate(has_factor=Exists(factor)), from_floor=index < floor)
         for index, policy in enumerate(policies.read().policies)
     ]
     return {
@@ -44,7 +44,7 @@ def report() -> dict[str, Any]:
     }
 
 
-def _policy(policy: policies.Policy, from_floor: bool, users: Any) -> dict[str, Any]:  # noqa: FBT001
+def _policy(policy: policies.Policy, users: Any, *, from_floor: bool) -> dict[str, Any]:
     role = roles.find(policy.role)
     members = users if role is None or not role.q else users.filter(role.q).distinct()
     return {

@@ -15,11 +15,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from hardening.conf import MAX_STEP_UP_SECONDS
 from hardening.core.values import Strength
 from hardening.models.account import SiteState
 
 MAX_GRACE_DAYS = 365
-MAX_STEP_UP_SECONDS = 24 * 60 * 60  # as for the setting: no proof is fresh for longer
 
 
 class Mode(models.TextChoices):

@@ -29,9 +29,9 @@ class ThrottleCellQuerySet(models.QuerySet["ThrottleCell"]):
         advanced = Greatest(F("tat_us"), Value(now_us), output_field=models.BigIntegerField())
         return open_cell.update(tat_us=advanced + rule.emission_us) == 1
 
-    def give_back(self, key: str, rule: Rule) -> None:
-        """Undo one `take`."""
-        self.filter(key=key).update(tat_us=F("tat_us") - rule.emission_us)
+    def give_back(self, key: str, rule: Rule, *, held_us: int = 0) -> None:
+        """Undo one `take` that was held for `held_us`."""
+        self.filter(key=key).update(tat_us=F("tat_us") - rule.refundable_us(held_us))
 
 
 class ThrottleCell(models.Model):

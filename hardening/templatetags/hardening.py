@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
-from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 
 from hardening import roles
@@ -29,7 +28,7 @@ def hardening_banner(context: dict[str, Any]) -> dict[str, Any]:
         return silent
     if getattr(request, "hardening_step", False):  # a page of ours: it says so itself
         return silent
-    if isinstance(request.user, AnonymousUser) or not request.user.is_authenticated:
+    if not request.user.is_authenticated:
         return silent
     decision = getattr(request, "hardening_decision", None)
     notes = {note.kind: note for note in decision.notes} if decision else {}

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from hardening.core.throttle import Rule
+from hardening.core.throttle import SECOND_US, Rule
 from hardening.core.throttle import reserve as simulate
 from hardening.models import ThrottleCell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,10 @@ class Reservation:
     rules: tuple[Rule, ...] = ()
 
     def refund(self) -> None:
-        """Give the tokens back: the try was right, or was never judged."""
+        """Give the tokens back: the try was right, or was never judged.
+
+        Taken and given back within one request, which has one `now`: they were held for no time.
+        """
         for rule in self.rules:
             ThrottleCell.objects.give_back(cell_key(self.key, rule), rule)
 
@@ -74,4 +75,4 @@ def _wait(key: str, rules: Sequence[Rule], now_us: int) -> int:
         simulate(cells.get(cell_key(key, rule)), rule, now_us=now_us).retry_after_us
         for rule in rules
     ]
-    return max(1, -(-max(waits) // MICROSECONDS))
+    return max(1, -(-max(waits) // SECOND_US))

@@ -74,13 +74,11 @@ class OverviewView(LiveView):
             authenticators=rows,
             codes_left=security.account.codes_left,
             codes_total=recovery.SET_SIZE,
-            password_changed=None,
             must_change=bool(security.account.must_change),
             events=[
                 {"at": event.at, "text": wording.event(event.event, event.reason)}
                 for event in audit.recent(request.user, RECENT_EVENTS)
             ],
-            can_remove=True,
             recovered=_recovered(request),
             payload={
                 "protected": bool(who.factors),

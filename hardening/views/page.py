@@ -33,7 +33,6 @@ from django.views.generic import View
 
 from hardening import answers, host, sessions, signals
 from hardening.conf import conf
-from hardening.core.values import ProofKind
 from hardening.factors import totp
 from hardening.factors.mailbox import email_of, mask
 from hardening.facts import FactsError, NotMigratedError
@@ -307,7 +306,7 @@ class PageView(View):
             user_logged_in.send(sender=type(user), request=request, user=user)
             sessions.set_completing(session, completing=False)
         signals.login_completed.send_robust(sender=type(user), user=user, request=request)
-        if waiting.replacing and waiting.session.has(ProofKind.RECOVERY_CODE):
+        if waiting.replacing:
             return self.go(resolve_url("hardening:overview"))
         return self.go(answers.after_login(row.next))
 

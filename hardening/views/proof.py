@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hardening import answers
+from hardening import answers, host
 from hardening.core.values import Verdict
 from hardening.factors import mailbox
 from hardening.flows import authenticators, prove
@@ -106,6 +106,18 @@ class ProofView(PageView):
         raise NotImplementedError
 
 
+class BesideView(ProofView):
+    """A proof for a parked login, or for an enrolment beside a live session."""
+
+    def record(self) -> Waiting | None:
+        """Return whichever of the two there is."""
+        return self.any_record()
+
+    def proven(self, waiting: Waiting) -> HttpResponse:
+        """Go on; an enrolment beside a live session starts at once."""
+        return self.may_start(waiting)
+
+
 class VerifyView(ProofView):
     """A code from an authenticator app; also after a recovery code, if the phone is found."""
 
@@ -153,17 +165,13 @@ class RecoveryCodeView(ProofView):
         return prove.recovery_code(waiting, code, now=self.now, where=where)
 
 
-class MailboxView(ProofView):
+class MailboxView(BesideView):
     """Eight digits by mail: sent on request, then typed."""
 
     template_name = "mailbox.html"
     verdicts = (Verdict.MAILBOX,)
     form_class = MailboxCodeForm
     wrong = gettext_lazy("That code was not accepted. Use the newest mail; a code works once.")
-
-    def record(self) -> Waiting | None:
-        """Work on a parked login, or on an enrolment beside a live session."""
-        return self.any_record()
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Send a code, or judge one."""
@@ -202,15 +210,11 @@ class MailboxView(ProofView):
         elapsed = self.now - (row.mail_sent_at or 0)
         return {
             "address": mailbox.mask(address) if address else "",
-            "sender": answers.sender(),
+            "sender": host.mail_sender(),
             "sent": sent,
             "resend_after": max(0, RESEND_SECONDS - elapsed) if sent else 0,
             "usable": bool(address),
         }
-
-    def proven(self, waiting: Waiting) -> HttpResponse:
-        """Go on; an enrolment beside a live session starts at once."""
-        return self.may_start(waiting)
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Judge the digits."""
@@ -218,7 +222,7 @@ class MailboxView(ProofView):
         return prove.mailbox_code(waiting, form.cleaned_data["code"], now=self.now, where=where)
 
 
-class TicketView(ProofView):
+class TicketView(BesideView):
     """An operator's ticket in place of the mailbox."""
 
     template_name = "ticket.html"
@@ -227,18 +231,10 @@ class TicketView(ProofView):
     field = "ticket"
     wrong = gettext_lazy("That ticket was not accepted. A ticket works once, for 24 hours.")
 
-    def record(self) -> Waiting | None:
-        """Work on a parked login, or on an enrolment beside a live session."""
-        return self.any_record()
-
     def context(self, waiting: Waiting) -> dict[str, Any]:
         """Say whether there is a mailbox to prove instead."""
         ways = {choice.kind for choice in waiting.decision.choices}
         return {"can_use_mailbox": "mailbox" in ways}
-
-    def proven(self, waiting: Waiting) -> HttpResponse:
-        """Go on; an enrolment beside a live session starts at once."""
-        return self.may_start(waiting)
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Use the ticket up."""
@@ -247,7 +243,7 @@ class TicketView(ProofView):
         return prove.enrolment_ticket(waiting, text, now=self.now, where=where)
 
 
-class ConfirmPasswordView(ProofView):
+class ConfirmPasswordView(BesideView):
     """The password again, before a first factor is enrolled of one's own accord."""
 
     template_name = "confirm_password.html"
@@ -255,14 +251,6 @@ class ConfirmPasswordView(ProofView):
     form_class = PasswordForm
     field = "password"
     wrong = gettext_lazy("That is not your password.")
-
-    def record(self) -> Waiting | None:
-        """Work on an enrolment beside a live session; a sign-in is led to its own step."""
-        return self.any_record()
-
-    def proven(self, waiting: Waiting) -> HttpResponse:
-        """Go on; an enrolment beside a live session starts at once."""
-        return self.may_start(waiting)
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Check the password."""

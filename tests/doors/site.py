@@ -42,5 +42,7 @@ urlpatterns = [
     path("late-stream/", doors.late_stream),
     path("vault/", doors.vault_page),
     path("minute/", doors.minute_page),
+    path("minute/class/", doors.ClassPage.as_view()),
+    path("minute/async-class/", doors.AsyncClassPage.as_view()),
     path("banner/", doors.banner_page),
 ]

@@ -68,7 +68,10 @@ def test_code_for_somebody_without_an_authenticator_says_so(fan) -> None:
 # --- requires --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path, age", [("/vault/", 300), ("/minute/", 60)])
+@pytest.mark.parametrize(
+    "path, age",
+    [("/vault/", 300), ("/minute/", 60), ("/minute/class/", 60), ("/minute/async-class/", 60)],
+)
 def test_a_proof_is_fresh_up_to_its_age_and_not_a_second_longer(
     path, age, armed, live, clock
 ) -> None:

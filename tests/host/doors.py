@@ -21,8 +21,9 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.generic import View
 
-from hardening.access import requires
+from hardening.access import RequiresMixin, requires
 
 LEAK = "for members only"
 BACKEND = "hardening.backends.HardeningBackend"
@@ -177,6 +178,26 @@ def vault_page(request: HttpRequest) -> HttpResponse:
 def minute_page(request: HttpRequest) -> HttpResponse:
     """Show something that asks for a proof of the last minute."""
     return HttpResponse("the minute")
+
+
+class ClassPage(RequiresMixin, View):
+    """Show something that asks for a proof of the last minute, as a class."""
+
+    max_age = 60
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Show it."""
+        return HttpResponse("the minute")
+
+
+class AsyncClassPage(RequiresMixin, View):
+    """Likewise, with coroutines as methods."""
+
+    max_age = 60
+
+    async def get(self, request: HttpRequest) -> HttpResponse:
+        """Show it."""
+        return HttpResponse("the minute")
 
 
 def banner_page(request: HttpRequest) -> HttpResponse:

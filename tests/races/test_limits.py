@@ -10,12 +10,12 @@ from itertools import count
 import pytest
 
 from hardening import testing
-from hardening.core.throttle import CODE_RULES, MAIL_RULES, Rule
+from hardening.core.throttle import CODE_RULES, MAIL_RULES, SECOND_US, Rule
 from hardening.factors import totp
 from hardening.flows import prove, record, stepup
 from hardening.models import Factor, ParkedLogin, ThrottleCell
 from hardening.models.parked import MAX_EVALUATED_FAILURES
-from hardening.throttle.database import MICROSECONDS, cell_key, reserve
+from hardening.throttle.database import cell_key, reserve
 from tests.actors import HERE, NOW, again, found, parked, signed_in
 from tests.races.runner import race_all
 from tests.visitor import STEP
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LIMIT = 5
 SESSIONS = 50
 TRIES = 200
-NOW_US = NOW * MICROSECONDS
-ROOMY = (Rule("roomy", 1000, 60 * MICROSECONDS),)  # leaves only the record's own count
+NOW_US = NOW * SECOND_US
+ROOMY = (Rule("roomy", 1000, 60 * SECOND_US),)  # leaves only the record's own count
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_sixty_four_at_once_get_no_more_than_the_burst(rules):
 
 
 def test_a_refusal_by_one_rule_takes_no_token_of_another():
-    rules = (Rule("wide", 40, 60 * MICROSECONDS), Rule("narrow", 4, 60 * MICROSECONDS))
+    rules = (Rule("wide", 40, 60 * SECOND_US), Rule("narrow", 4, 60 * SECOND_US))
     admitted = sum(
         one.admitted
         for one in race_all(lambda _racer: reserve("key", rules, now_us=NOW_US), range(32))
@@ -168,7 +168,7 @@ def test_refunds_give_back_exactly_what_was_taken():
 def test_over_an_hour_of_pressing_the_limits_of_every_window_hold():
     admitted_at = []
     for minute in range(60):
-        now_us = NOW_US + minute * 60 * MICROSECONDS
+        now_us = NOW_US + minute * 60 * SECOND_US
         racers = race_all(lambda _racer, at=now_us: reserve("key", CODE_RULES, now_us=at), range(8))
         admitted_at += [now_us] * sum(one.admitted for one in racers)
     for rule in CODE_RULES:
