@@ -21,3 +21,4 @@ class HardeningConfig(AppConfig):
         checks.register_all()
         receivers.connect()
         autodiscover_modules("roles")
+        checks.shout_if_the_kill_switch_is_on()

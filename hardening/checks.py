@@ -6,6 +6,7 @@ never the database, so they run before ``migrate``.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -29,6 +30,7 @@ from hardening.models import Account
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+log = logging.getLogger("hardening")
 MIDDLEWARE = "hardening.middleware.HardeningMiddleware"
 AUTH_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"
 NO_MAIL_BACKENDS = ("django.core.mail.backends.dummy.EmailBackend",)
@@ -219,6 +221,12 @@ def requests_reach_the_templates(**_: Any) -> Iterable[CheckMessage]:
             hint=f"Add {wanted!r} to the context processors in TEMPLATES.",
             id="hardening.W005",
         )
+
+
+def shout_if_the_kill_switch_is_on() -> None:
+    """Log it at each start, for servers run no checks."""
+    if not problems() and not conf().ENFORCE:
+        log.critical("hardening asks nobody for a second factor: HARDENING['ENFORCE'] is False")
 
 
 CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (

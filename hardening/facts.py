@@ -80,13 +80,13 @@ class Facts:
         listed = enumerate(self.policies.roles)
         return frozenset(role for index, role in listed if self.columns[f"role_{index}"])
 
-    def who(self, *, known_device: bool = True) -> Who:
+    def who(self, *, known_browser: bool = True) -> Who:
         """Return the decision's view; some factors work from known browsers only."""
         columns = self.columns
         return Who(
             active=bool(getattr(self.user, "is_active", True)),
             frozen=bool(columns["account_frozen"]),
-            factors=registry.decode(columns["account_factors"], known_device=known_device),
+            factors=registry.decode(columns["account_factors"], known_browser=known_browser),
             recovery_codes_left=columns["account_codes_left"],
             requirement=self.policies.requirement(self.member_of),
             has_password=self.user.has_usable_password(),

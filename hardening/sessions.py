@@ -52,7 +52,7 @@ class Stamp:
     site_epoch: int
     proofs: tuple[Proof, ...] = ()
     started: int | None = None
-    known_device: bool = True
+    known_browser: bool = True
     next: str = ""
 
     def session(self) -> Session:
@@ -63,7 +63,7 @@ class Stamp:
             site_epoch=self.site_epoch,
             id=self.id,
             started=self.started,
-            known_device=self.known_device,
+            known_browser=self.known_browser,
         )
 
     def with_proof(self, proof: Proof, *, epoch: int | None = None) -> Stamp:
@@ -104,7 +104,7 @@ def _stamp_from(kept: dict[str, Any]) -> Stamp:
         site_epoch=kept["epochs"][1],
         proofs=proofs_from(kept["proofs"]),
         started=kept["started"],
-        known_device=kept["known"],
+        known_browser=kept["known"],
         next=kept.get("next", ""),
     )
 
@@ -117,7 +117,7 @@ def write(session: SessionBase, stamp: Stamp) -> None:
         "epochs": [stamp.account_epoch, stamp.site_epoch],
         "proofs": proofs_to(stamp.proofs),
         "started": stamp.started,
-        "known": stamp.known_device,
+        "known": stamp.known_browser,
         "next": stamp.next,
     }
 

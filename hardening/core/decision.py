@@ -122,7 +122,7 @@ def _factor(_need: Need, who: Who, session: Session, now: int) -> Decision | Non
 def _risk(_need: Need, who: Who, session: Session, _now: int) -> Decision | None:
     """Row 4: a right password alone, on a browser nobody knows, in a bad hour."""
     beyond = session.has(*BeyondPassword, ProofKind.UNKNOWN)
-    if session.known_device or beyond:
+    if session.known_browser or beyond:
         return None
     guarded = who.requirement.password_mode in (PasswordMode.WARN, PasswordMode.ENFORCE)
     if who.password_breached and guarded:

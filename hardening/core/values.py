@@ -42,7 +42,7 @@ class Reason(StrEnum):
     TOO_OLD = "session_too_old"
     FACTOR_NOT_PROVEN = "factor_not_proven"
     NO_USABLE_FACTOR = "no_usable_factor"
-    BREACHED_ON_UNKNOWN_DEVICE = "breached_password_on_unknown_device"
+    BREACHED_ON_UNKNOWN_DEVICE = "breached_password_on_unknown_browser"
     ATTACK_MODE = "attack_mode"
     FLAGGED_ADDRESS = "flagged_address"
     FACTOR_LOST = "factor_lost"
@@ -208,7 +208,7 @@ class Session:
     started: int | None = None
     last_seen: int | None = None
     signing_in: bool = False
-    known_device: bool = True
+    known_browser: bool = True
     attack_mode: bool = False
     flagged_address: bool = False
     remembered: bool = False

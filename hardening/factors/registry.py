@@ -74,16 +74,16 @@ def _entry(row: Factor) -> str:
     return f"{row.pk}:{row.kind}:{int(strength)}:{known}{unknown}"
 
 
-def decode(text: str, *, known_device: bool) -> tuple[FactorValue, ...]:
+def decode(text: str, *, known_browser: bool) -> tuple[FactorValue, ...]:
     """Return the factors that a text names, as this kind of browser may use them.
 
     Raises:
         ValueError: If the text is not one that `encode` wrote; callers answer 503.
     """
-    return tuple(_value(entry, known_device=known_device) for entry in text.split(",") if entry)
+    return tuple(_value(entry, known_browser=known_browser) for entry in text.split(",") if entry)
 
 
-def _value(entry: str, *, known_device: bool) -> FactorValue:
+def _value(entry: str, *, known_browser: bool) -> FactorValue:
     pk, kind, strength, flags = entry.split(":")
-    usable = kind in _kinds and ("k" if known_device else "u") in flags
+    usable = kind in _kinds and ("k" if known_browser else "u") in flags
     return FactorValue(int(pk), kind, Strength(int(strength)), usable=usable)

@@ -122,7 +122,7 @@ def remove(session: SessionBase, user: Any, row: Factor, *, now: int, where: Whe
         return _refused(user, undone.change, now=now, where=where)
     _restamp(session, user, epoch)
     signals.factor_removed.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
-    tell(user, "factor_removed", {"authenticator": row.name}, now=now)
+    tell(user, "factor_removed", {"authenticator": row.name}, now=now, where=where)
     audit.record(Event.FACTOR_REMOVED, user=user, data={"factor": row.pk}, now=now, where=where)
     return Change.DONE
 
@@ -155,7 +155,7 @@ def make_codes(
     with transaction.atomic():
         Account.objects.lock(user.pk)
         codes = recovery.make(user.pk, random, now=now)
-    tell(user, "recovery_codes_made", {}, now=now)
+    tell(user, "recovery_codes_made", {}, now=now, where=where)
     audit.record(Event.RECOVERY_CODES_MADE, user=user, now=now, where=where)
     return codes
 

@@ -64,13 +64,15 @@ def permission(session: SessionBase, user: Any, *, now: int) -> Decision:
     return record.may_enrol(facts.fresh(user).who(), record.alongside(stamp), now=now)
 
 
-def open_beside(session: SessionBase, user: Any, *, backend: str, now: int) -> Waiting:
+def open_beside(
+    session: SessionBase, user: Any, *, backend: str, next_url: str = "", now: int
+) -> Waiting:
     """Open, or go on with, an enrolment beside the live session of `user`."""
     going_on = record.enrolling(session, user, now=now)
     if going_on is not None:
         return going_on
     stamp = sessions.read(session, user.pk)
-    who = facts.fresh(user).who(known_device=stamp.known_device)
+    who = facts.fresh(user).who(known_browser=stamp.known_browser)
     empty = replace(stamp.session(), proofs=())
     row = record.open_row(
         session,
@@ -81,6 +83,7 @@ def open_beside(session: SessionBase, user: Any, *, backend: str, now: int) -> W
         auth_hash=record.auth_hash(user),
         reason="",
         announced=True,
+        next_url=next_url,
         now=now,
     )
     live = record.alongside(stamp)
@@ -133,7 +136,7 @@ def confirm(
     if found is None or not waiting.may_enrol:
         _say(Event.ENROLMENT_REFUSED, waiting, now=now, where=where)
         return Confirmed(accepted=False)
-    key = subjects.account("enrol", waiting.user.pk, known_device=waiting.session.known_device)
+    key = subjects.account("enrol", waiting.user.pk, known_browser=waiting.session.known_browser)
     reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         _say(Event.PROOF_THROTTLED, waiting, now=now, where=where)
@@ -151,7 +154,7 @@ def confirm(
     reservation.refund()
     if live is not None:
         _restamp(live, done, found.pk, now=now)
-    _tell(done.user, found.pk, name, removed, now=now)
+    _tell(done.user, found.pk, name, removed, now=now, where=where)
     data = {"factor": found.pk, "removed": [row.pk for row in removed], "codes": len(codes)}
     audit.record(Event.FACTOR_ADDED, user=done.user, data=data, now=now, where=where)
     return Confirmed(accepted=True, waiting=done, codes=codes)
@@ -218,19 +221,19 @@ def codes_again(waiting: Waiting, random: bytes, *, now: int, where: Where) -> t
     with transaction.atomic():
         Account.objects.lock(waiting.user.pk)
         codes = recovery.make(waiting.user.pk, random, now=now)
-    tell(waiting.user, "recovery_codes_made", {}, now=now)
+    tell(waiting.user, "recovery_codes_made", {}, now=now, where=where)
     _say(Event.RECOVERY_CODES_MADE, waiting, now=now, where=where)
     return codes
 
 
-def _tell(user: Any, pk: int, name: str, removed: list[Factor], *, now: int) -> None:
+def _tell(user: Any, pk: int, name: str, removed: list[Factor], *, now: int, where: Where) -> None:
     signals.factor_added.send_robust(sender=Factor, user=user, kind=totp.KIND, factor_id=pk)
-    tell(user, "factor_added", {"authenticator": name}, now=now)
+    tell(user, "factor_added", {"authenticator": name}, now=now, where=where)
     for row in removed:
         signals.factor_removed.send_robust(
             sender=Factor, user=user, kind=row.kind, factor_id=row.pk
         )
-        tell(user, "factor_removed", {"authenticator": row.name}, now=now)
+        tell(user, "factor_removed", {"authenticator": row.name}, now=now, where=where)
 
 
 def _say(event: Event, waiting: Waiting, *, now: int, where: Where, reason: str = "") -> None:

@@ -29,7 +29,7 @@ def judge(session: SessionBase, user: Any, *, now: int) -> Decision:
     """
     found = facts.of(user)
     stamp = sessions.read(session, user.pk)
-    who = found.who(known_device=stamp.known_device)
+    who = found.who(known_browser=stamp.known_browser)
     return record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
 
 

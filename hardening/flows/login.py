@@ -71,6 +71,7 @@ def arrive(
         FactsError: If nobody can tell; the caller takes the login out and answers 503.
         NotMigratedError: If our tables are missing.
     """
+    vars(user).pop(facts.ATTRIBUTE, None)  # what a backend attached stays on no user object
     found = facts.fresh(user)
     if kind is ProofKind.UNKNOWN and record.continues(session, user, now=now):
         kept = record.waiting(session, now=now)
@@ -164,7 +165,7 @@ def _standing(session: SessionBase, found: Facts, now: int) -> Decision | None:
     if sessions.STAMP_KEY not in session:
         return None
     stamp = sessions.read(session, found.user.pk)
-    who = found.who(known_device=stamp.known_device)
+    who = found.who(known_browser=stamp.known_browser)
     decision = record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
     return decision if decision.allowed else None
 
@@ -195,7 +196,7 @@ def _stamp(
         site_epoch=state.site_epoch,
         proofs=state.proofs,
         started=now if state.started is None else state.started,
-        known_device=state.known_device,
+        known_browser=state.known_browser,
         next=next_url,
     )
     sessions.write(session, stamp)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from hardening import audit, notify, vault
-from hardening.audit import Event
+from hardening.audit import NOWHERE, Event, Where
 from hardening.core.throttle import MAIL_RULES, SECOND_US
 from hardening.factors import mailbox
 from hardening.factors.mailbox import Known
@@ -36,17 +36,21 @@ def address_book(user: Any, *, now: int) -> Known:
     return known
 
 
-def tell(user: Any, name: str, details: dict[str, Any], *, now: int) -> None:
-    """Send a notice to every address of the account, after commit."""
+def tell(
+    user: Any, name: str, details: dict[str, Any], *, now: int, where: Where = NOWHERE
+) -> None:
+    """Send a notice to every e-mail address of the account, after commit; say from where."""
+    if where.address:
+        details = {**details, "address": where.address}
     known = address_book(user, now=now)
     to = known.told(now) or tuple(filter(None, [mailbox.email_of(user)]))
     notify.after_commit(notice(user, name, to, details, now=now))
 
 
-def wrong_code(user: Any, *, now: int) -> None:
+def wrong_code(user: Any, *, now: int, where: Where) -> None:
     """The password is known to somebody. Said, but not so often that it becomes a weapon."""
     if _within_budget(WRONG_CODE, user, now):
-        tell(user, "wrong_code", {}, now=now)
+        tell(user, "wrong_code", {}, now=now, where=where)
 
 
 def worth_recording(user: Any, *, now: int) -> bool:
@@ -62,5 +66,5 @@ def notice(
 
 
 def _within_budget(label: str, user: Any, now: int) -> bool:
-    key = subjects.account(label, user.pk, known_device=True)
+    key = subjects.account(label, user.pk, known_browser=True)
     return reserve(key, MAIL_RULES, now_us=now * SECOND_US).admitted

@@ -31,7 +31,7 @@ BUDGET = "change_password"
 
 def try_current(user: Any, *, now: int) -> Reservation:
     """Charge one try at the current password, before the form hashes it."""
-    key = subjects.account(BUDGET, user.pk, known_device=True)
+    key = subjects.account(BUDGET, user.pk, known_browser=True)
     return reserve(key, CODE_RULES, now_us=now * SECOND_US)
 
 
@@ -63,5 +63,5 @@ def _store(user: Any, new: str) -> None:
 
 
 def _tell(user: Any, *, now: int, where: Where) -> None:
-    tell(user, "password_changed", {}, now=now)
+    tell(user, "password_changed", {}, now=now, where=where)
     audit.record(Event.PASSWORD_CHANGED, user=user, now=now, where=where)

@@ -63,12 +63,12 @@ def second_factor(
     row = _chosen(waiting, factor_id)
 
     def judge() -> Proof | None:
-        finding = judge_code(row, waiting.user, code, known=waiting.session.known_device, now=now)
+        finding = judge_code(row, waiting.user, code, known=waiting.session.known_browser, now=now)
         return _factor_proof(waiting, row, now) if row and finding is Finding.RIGHT else None
 
     judged = _try(waiting, CODES, judge, now=now, where=where)
     if judged.wrong:
-        wrong_code(waiting.user, now=now)
+        wrong_code(waiting.user, now=now, where=where)
     return judged
 
 
@@ -87,9 +87,9 @@ def recovery_code(waiting: Waiting, code: str, *, now: int, where: Where) -> Jud
     judged = _try(waiting, "recovery", judge, now=now, where=where)
     if judged.accepted:
         left = max(0, waiting.who.recovery_codes_left - 1)
-        tell(waiting.user, "recovery_code_used", {"left": left}, now=now)
+        tell(waiting.user, "recovery_code_used", {"left": left}, now=now, where=where)
     elif judged.wrong:
-        wrong_code(waiting.user, now=now)
+        wrong_code(waiting.user, now=now, where=where)
     return judged
 
 
@@ -133,7 +133,7 @@ def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where
     if not address:
         _say(Event.MAILBOX_CODE_FAILED, waiting, now=now, where=where, reason="no_address")
         return Judged(accepted=False, waiting=waiting)
-    key = subjects.account(MAILBOX_MAIL, waiting.user.pk, known_device=True)
+    key = subjects.account(MAILBOX_MAIL, waiting.user.pk, known_browser=True)
     reservation = reserve(key, MAIL_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         _say(Event.MAILBOX_CODE_THROTTLED, waiting, now=now, where=where)
@@ -160,8 +160,8 @@ def _try(
     if not ParkedLogin.objects.reserve_try(waiting.row.pk, now=now):
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="record_over")
         return Judged(accepted=False)
-    known = waiting.session.known_device
-    key = subjects.account(budget, waiting.user.pk, known_device=known)
+    known = waiting.session.known_browser
+    key = subjects.account(budget, waiting.user.pk, known_browser=known)
     reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         ParkedLogin.objects.refund_try(waiting.row.pk)
@@ -208,9 +208,9 @@ def judge_code(row: Factor | None, user: Any, code: str, *, known: bool, now: in
     if finding is Finding.UNSEALABLE:
         audit.record(Event.VAULT_FAULT, user=user, data={"factor": row.pk}, now=now)
     elif finding is Finding.RIGHT:
-        Factor.objects.forgive(row.pk, known_device=known)
+        Factor.objects.forgive(row.pk, known_browser=known)
         signals.factor_used.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
-    elif Factor.objects.count_failure(row.pk, known_device=known):
+    elif Factor.objects.count_failure(row.pk, known_browser=known):
         _disabled(row, user, now=now)
     return finding
 

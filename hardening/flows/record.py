@@ -214,7 +214,7 @@ def moved_on(found: Waiting) -> bool:
 
 def refreshed(found: Waiting, row: ParkedLogin, *, now: int) -> Waiting:
     """Return the record with its owner's facts read anew and the decision asked again."""
-    who = facts.fresh(found.user).who(known_device=found.session.known_device)
+    who = facts.fresh(found.user).who(known_browser=found.session.known_browser)
     state = _state(row)
     if row.purpose == Purpose.ENROL:
         others = tuple(proof for proof in found.session.proofs if proof not in state.proofs)
@@ -285,7 +285,7 @@ def _load(
     except (KeyError, TypeError, ValueError):  # written by another version of us
         ParkedLogin.objects.end(row.pk, now=now)
         return None
-    return row, user, facts.fresh(user).who(known_device=state.known_device), state
+    return row, user, facts.fresh(user).who(known_browser=state.known_browser), state
 
 
 def _same_password(user: Any, row: ParkedLogin) -> bool:
@@ -309,7 +309,7 @@ def _circumstances(state: Session) -> dict[str, Any]:
     return {
         "id": state.id,
         "started": state.started,
-        "known_device": state.known_device,
+        "known_browser": state.known_browser,
         "attack_mode": state.attack_mode,
         "flagged_address": state.flagged_address,
     }

@@ -40,7 +40,7 @@ def reset_factors(
         signals.factor_removed.send_robust(
             sender=Factor, user=user, kind=row.kind, factor_id=row.pk
         )
-    tell(user, "factors_reset", {}, now=now)
+    tell(user, "factors_reset", _by(actor), now=now)
     data = {"factors": [row.pk for row in removed], "why": reason}
     audit.record(Event.FACTORS_RESET, user=user, actor=actor, data=data, now=now, where=where)
     return len(removed)
@@ -66,7 +66,12 @@ def demand_password_change(
         with transaction.atomic():
             account = Account.objects.of(user.pk)
             Account.objects.filter(pk=account.pk).update(must_change="operator")
-        tell(user, "password_change_required", {}, now=now)
+        tell(user, "password_change_required", _by(actor), now=now)
         audit.record(Event.PASSWORD_CHANGE_DEMANDED, user=user, actor=actor, now=now, where=where)
         count += 1
     return count
+
+
+def _by(actor: Any) -> dict[str, Any]:
+    """Name the operator in a notice, where one is known; the shell knows none."""
+    return {"by": actor.get_username()} if actor is not None else {}

@@ -62,7 +62,7 @@ def ask(
         FactsError: If nobody can tell.
     """
     stamp = sessions.read(session, user.pk)
-    who = facts.fresh(user).who(known_device=stamp.known_device)
+    who = facts.fresh(user).who(known_browser=stamp.known_browser)
     age = record.fresh_seconds(who) if max_age is None else max_age
     need = Need(NeedKind.FRESH, max_age=age, strength=strength)
     return who, record.ask(need, who, stamp.session(), now=now, enforce=always or conf().ENFORCE)
@@ -79,9 +79,9 @@ def prove(
 ) -> SteppedUp:
     """Judge a code and, if it is right, stamp the session with a fresh proof."""
     stamp = sessions.read(session, user.pk)
-    known = stamp.known_device
-    who = facts.fresh(user).who(known_device=known)
-    key = subjects.account(CODES, user.pk, known_device=known)
+    known = stamp.known_browser
+    who = facts.fresh(user).who(known_browser=known)
+    key = subjects.account(CODES, user.pk, known_browser=known)
     reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
     if not reservation.admitted:
         if worth_recording(user, now=now):
@@ -89,7 +89,7 @@ def prove(
         return SteppedUp(accepted=False, retry_after=reservation.retry_after)
     row = usable_row(who.factors, user.pk, factor_id)
     if judge_code(row, user, code, known=known, now=now) is not Finding.RIGHT or row is None:
-        wrong_code(user, now=now)
+        wrong_code(user, now=now, where=where)
         audit.record(Event.STEP_UP_REFUSED, user=user, now=now, where=where)
         return SteppedUp(accepted=False)
     reservation.refund()

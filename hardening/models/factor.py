@@ -53,20 +53,20 @@ class FactorQuerySet(models.QuerySet["Factor"]):
             == 1
         )
 
-    def count_failure(self, pk: int, *, known_device: bool) -> bool:
+    def count_failure(self, pk: int, *, known_browser: bool) -> bool:
         """Count one wrong code; true if this very one disabled the factor."""
-        column = "failures_known" if known_device else "failures_unknown"
+        column = "failures_known" if known_browser else "failures_unknown"
         below = self.filter(pk=pk, **{f"{column}__lt": MAX_CONSECUTIVE_FAILURES})
         if below.update(**{column: F(column) + 1}) != 1:
             return False
         return self.filter(pk=pk, **{column: MAX_CONSECUTIVE_FAILURES}).exists()
 
-    def forgive(self, pk: int, *, known_device: bool) -> None:
+    def forgive(self, pk: int, *, known_browser: bool) -> None:
         """A right code ends the run of wrong ones from this kind of browser.
 
         Not a run that has disabled the factor, even if the code was judged at the same moment.
         """
-        column = "failures_known" if known_device else "failures_unknown"
+        column = "failures_known" if known_browser else "failures_unknown"
         run = {f"{column}__gt": 0, f"{column}__lt": MAX_CONSECUTIVE_FAILURES}
         self.filter(pk=pk, **run).update(**{column: 0})
 

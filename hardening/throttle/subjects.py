@@ -10,9 +10,9 @@ from hardening.keys import Purpose
 KEY_HEX_DIGITS = 32  # 16 bytes, throttle.md "Keys"
 
 
-def account(label: str, user_pk: Any, *, known_device: bool) -> str:
+def account(label: str, user_pk: Any, *, known_browser: bool) -> str:
     """Return the key of one account's budget; known and unknown browsers are kept apart."""
-    kind = b"known" if known_device else b"unknown"
+    kind = b"known" if known_browser else b"unknown"
     return _key(label.encode(), str(user_pk).encode(), kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import Http404, HttpResponse
@@ -76,7 +77,11 @@ class OverviewView(LiveView):
             codes_total=recovery.SET_SIZE,
             must_change=bool(security.account.must_change),
             events=[
-                {"at": event.at, "text": wording.event(event.event, event.reason)}
+                {
+                    "at": event.at,
+                    "text": wording.event(event.event, event.reason),
+                    "address": event.address,
+                }
                 for event in audit.recent(request.user, RECENT_EVENTS)
             ],
             recovered=_recovered(request),
@@ -177,7 +182,7 @@ class StepUpView(LiveView):
             request.session, request.user, max_age=-1, always=True, now=self.now
         )
         if decision.verdict not in PROVABLE:
-            return self.go(resolve_url("hardening:enrol"))
+            return self.go(self._enrol())
         return self._page(self._form(decision), decision)
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -189,7 +194,7 @@ class StepUpView(LiveView):
             request.session, request.user, max_age=-1, always=True, now=self.now
         )
         if decision.verdict not in PROVABLE:
-            return self.go(resolve_url("hardening:enrol"))
+            return self.go(self._enrol())
         form = self._form(decision, self.data)
         if not form.is_valid():
             return self._page(form, decision)
@@ -204,6 +209,11 @@ class StepUpView(LiveView):
             return self.wait(form, done.retry_after, **self._context(decision))
         form.add_error("code", _("That code was not accepted."))
         return self._page(form, decision)
+
+    def _enrol(self) -> str:
+        """Return the way for whoever has no factor yet; it leads back as well."""
+        query = urlencode({REDIRECT_FIELD_NAME: self._next()})
+        return f"{resolve_url('hardening:enrol')}?{query}"
 
     def _form(self, decision: Decision, data: Any = None) -> CodeForm:
         return CodeForm(data, authenticators=authenticators.named(self.request.user, decision))

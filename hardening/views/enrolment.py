@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import segno
-from django.contrib.auth import BACKEND_SESSION_KEY
+from django.contrib.auth import BACKEND_SESSION_KEY, REDIRECT_FIELD_NAME
 from django.shortcuts import resolve_url
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -76,9 +77,15 @@ class EnrolView(PageView):
         backend = request.session[BACKEND_SESSION_KEY]
         decision = enrol.permission(request.session, request.user, now=self.now)
         if decision.verdict is Verdict.STEP_UP and decision.choices[0].kind != "password":
-            here = resolve_url("hardening:enrol")
-            return self.go(f"{resolve_url('hardening:step_up')}?next={here}")
-        waiting = enrol.open_beside(request.session, request.user, backend=backend, now=self.now)
+            query = urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})
+            return self.go(f"{resolve_url('hardening:step_up')}?{query}")
+        waiting = enrol.open_beside(
+            request.session,
+            request.user,
+            backend=backend,
+            next_url=answers.safe_next(request, request.GET.get(REDIRECT_FIELD_NAME)),
+            now=self.now,
+        )
         return self.may_start(waiting)
 
 
@@ -124,7 +131,7 @@ class EnrolTotpView(PageView):
         if done.codes:
             return self._codes(done)
         if waiting.enrolling:
-            return self.go(resolve_url("hardening:overview"))
+            return self.go(waiting.row.next or resolve_url("hardening:overview"))
         return self.advance(done.waiting) if done.waiting else self.over()
 
     def _not_yet(self, waiting: Waiting, form: ConfirmForm, done: enrol.Confirmed) -> HttpResponse:
@@ -148,6 +155,7 @@ class EnrolTotpView(PageView):
             form=StoredForm(),
             on=done.waiting,
             codes=codes,
+            next=done.waiting.row.next if done.waiting and done.waiting.enrolling else "",
             payload={
                 "code": "ok",
                 "recovery_codes": codes,
@@ -219,7 +227,8 @@ class RecoveryCodesView(PageView):
         if self.data.get("action") == "make":
             return self._make(request, waiting)
         if waiting is None:
-            return self.go(resolve_url("hardening:overview"))
+            back = answers.safe_next(request, self.data.get(REDIRECT_FIELD_NAME))
+            return self.go(back or resolve_url("hardening:overview"))
         form = StoredForm(self.data)
         if not form.is_valid():
             return self._page(waiting, form)

@@ -127,6 +127,6 @@ def wrong(code: str) -> str:
 
 def lock(row: Factor) -> None:
     """Count the hundred wrong codes in a row that disable an authenticator."""
-    while not Factor.objects.count_failure(row.pk, known_device=True):
+    while not Factor.objects.count_failure(row.pk, known_browser=True):
         pass
     registry.rewrite(row.user_id)

@@ -150,7 +150,7 @@ def test_row_6_leads_from_a_weaker_factor_to_the_strength_required(case: Case) -
         Reason.PASSWORD_CHANGE_REQUIRED,
         (MAILBOX, TICKET),
     ),
-    breached_on_a_known_device_too=Case(
+    breached_on_a_known_browser_too=Case(
         who(**BREACHED), session(password()), Verdict.MAILBOX, Reason.PASSWORD_BREACHED
     ),
     sso_does_not_count_as_beyond_here=Case(

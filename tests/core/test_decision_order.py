@@ -38,7 +38,7 @@ from tests.core.cases import (
 )
 
 BOTH = asks(demand(), demand(Strength.PHISHING_RESISTANT, due=NOW + DAY))
-UNKNOWN_PLACE = {"known_device": False, "attack_mode": True}
+UNKNOWN_PLACE = {"known_browser": False, "attack_mode": True}
 # Each account and session meets its own row and every later one.
 ORDER = [
     (

@@ -75,7 +75,7 @@ living_sessions = st.builds(
     Session,
     proofs=st.lists(proofs, max_size=3).map(tuple),
     signing_in=st.booleans(),
-    known_device=st.booleans(),
+    known_browser=st.booleans(),
     attack_mode=st.booleans(),
     flagged_address=st.booleans(),
     remembered=st.booleans(),
@@ -281,4 +281,4 @@ def test_whoever_owes_nothing_and_has_nothing_is_left_in_peace(account, state) -
         site_epoch=state.site_epoch,
         ended_sessions=frozenset(),
     )
-    assert asked(SIGNED_IN, account, replace(state, known_device=True)).allowed
+    assert asked(SIGNED_IN, account, replace(state, known_browser=True)).allowed

@@ -50,79 +50,81 @@ REPORT = nothing_asked(password_mode=PasswordMode.REPORT)
 
 
 @table(
-    warned_of_on_an_unknown_device=Case(
+    warned_of_on_an_unknown_browser=Case(
         who(requirement=WARN, **BREACHED),
-        session(password(), known_device=False),
+        session(password(), known_browser=False),
         Verdict.MAILBOX,
         Reason.BREACHED_ON_UNKNOWN_DEVICE,
         (MAILBOX, TICKET),
     ),
-    enforced_on_an_unknown_device=Case(
+    enforced_on_an_unknown_browser=Case(
         who(requirement=ENFORCE, **BREACHED),
-        session(password(), known_device=False),
+        session(password(), known_browser=False),
         Verdict.MAILBOX,
         Reason.BREACHED_ON_UNKNOWN_DEVICE,
     ),
     no_mailbox_to_ask=Case(
         who(requirement=WARN, mailbox_usable=False, **BREACHED),
-        session(password(), known_device=False),
+        session(password(), known_browser=False),
         Verdict.MAILBOX,
         Reason.BREACHED_ON_UNKNOWN_DEVICE,
         (TICKET,),
     ),
-    warned_of_on_a_known_device=Case(
+    warned_of_on_a_known_browser=Case(
         who(requirement=WARN, **BREACHED), session(password()), *ALLOW
     ),
     only_reported=Case(
-        who(requirement=REPORT, **BREACHED), session(password(), known_device=False), *ALLOW
+        who(requirement=REPORT, **BREACHED), session(password(), known_browser=False), *ALLOW
     ),
     no_policy_looks_at_passwords=Case(
-        who(**BREACHED), session(password(), known_device=False), *ALLOW
+        who(**BREACHED), session(password(), known_browser=False), *ALLOW
     ),
     mailbox_proven=Case(
         who(requirement=WARN, **BREACHED),
-        session(password(), mailbox(), known_device=False),
+        session(password(), mailbox(), known_browser=False),
         *ALLOW,
     ),
     ticket_brought=Case(
-        who(requirement=WARN, **BREACHED), session(password(), ticket(), known_device=False), *ALLOW
+        who(requirement=WARN, **BREACHED),
+        session(password(), ticket(), known_browser=False),
+        *ALLOW,
     ),
     factor_proven=Case(
-        who(TOTP, requirement=WARN, **BREACHED), session(shown(TOTP), known_device=False), *ALLOW
+        who(TOTP, requirement=WARN, **BREACHED), session(shown(TOTP), known_browser=False), *ALLOW
     ),
     foreign_sign_in_counts_as_beyond=Case(
-        who(requirement=WARN, **BREACHED), session(unknown(), known_device=False), *ALLOW
+        who(requirement=WARN, **BREACHED), session(unknown(), known_browser=False), *ALLOW
     ),
     attack_at_sign_in=Case(
         who(),
-        signing_in(password(), attack_mode=True, known_device=False),
+        signing_in(password(), attack_mode=True, known_browser=False),
         Verdict.MAILBOX,
         Reason.ATTACK_MODE,
         (MAILBOX, TICKET),
     ),
     attack_spares_live_sessions=Case(
-        who(), session(password(), attack_mode=True, known_device=False), *ALLOW
+        who(), session(password(), attack_mode=True, known_browser=False), *ALLOW
     ),
-    attack_spares_known_devices=Case(who(), signing_in(password(), attack_mode=True), *ALLOW),
+    attack_spares_known_browsers=Case(who(), signing_in(password(), attack_mode=True), *ALLOW),
     attack_spares_whom_the_mailbox_vouches_for=Case(
-        who(), signing_in(password(), mailbox(), attack_mode=True, known_device=False), *ALLOW
+        who(), signing_in(password(), mailbox(), attack_mode=True, known_browser=False), *ALLOW
     ),
     flagged_address_at_sign_in=Case(
         who(),
-        signing_in(password(), flagged_address=True, known_device=False),
+        signing_in(password(), flagged_address=True, known_browser=False),
         Verdict.MAILBOX,
         Reason.FLAGGED_ADDRESS,
     ),
     roaming_into_a_flagged_address=Case(
-        who(), session(password(), flagged_address=True, known_device=False), *ALLOW
+        who(), session(password(), flagged_address=True, known_browser=False), *ALLOW
     ),
-    flagged_address_on_a_known_device=Case(
+    flagged_address_on_a_known_browser=Case(
         who(), signing_in(password(), flagged_address=True), *ALLOW
     ),
-    unknown_device_in_quiet_times=Case(who(), signing_in(password(), known_device=False), *ALLOW),
+    unknown_browser_in_quiet_times=Case(who(), signing_in(password(), known_browser=False), *ALLOW),
     attack_mode_is_named_before_the_address=Case(
         who(),
-        signing_in(password(), attack_mode=True, flagged_address=True, known_device=False),
+        signing_in(password(), attack_mode=True, flagged_address=True, known_browser=False),
         Verdict.MAILBOX,
         Reason.ATTACK_MODE,
     ),

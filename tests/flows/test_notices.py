@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from django.core import mail
 
-from hardening.audit import Event
+from hardening.audit import Event, Where
 from hardening.factors.mailbox import Known
 from hardening.flows.notices import address_book, tell, worth_recording, wrong_code
 from hardening.models import Account, SecurityEvent
 from tests.actors import NOW, events, events_of
 
 DAY = 24 * 60 * 60
+HERE = Where(address="192.0.2.7")
 
 
 @pytest.fixture
@@ -76,9 +77,10 @@ def test_notices_go_out_even_if_the_remembered_address_does_not_open(fan, sent, 
 
 
 def test_wrong_codes_are_told_twice_and_then_no_more_for_a_while(fan, sent):
-    told = [len(sent(wrong_code, fan, now=NOW)) for _ in range(4)]
+    told = [len(sent(wrong_code, fan, now=NOW, where=HERE)) for _ in range(4)]
     assert told == [1, 1, 0, 0]
-    assert len(sent(wrong_code, fan, now=NOW + DAY)) == 1
+    assert len(sent(wrong_code, fan, now=NOW + DAY, where=HERE)) == 1
+    assert "192.0.2.7" in mail.outbox[0].body
 
 
 def test_a_flood_of_refusals_is_worth_two_events(fan):

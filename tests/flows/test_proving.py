@@ -290,3 +290,15 @@ def test_a_finding_is_all_that_judging_gives_away(member, factor, code, wrong):
     assert prove.judge_code(factor, member, wrong, **judge) is Finding.WRONG
     assert prove.judge_code(factor, member, code, **judge) is Finding.RIGHT
     assert prove.judge_code(factor, member, code, **judge) is Finding.REPLAYED
+
+
+def test_a_second_click_on_a_right_code_is_refused_and_alarms_nobody(
+    member, code, django_capture_on_commit_callbacks
+):
+    session = parked(member)
+    first, late = found(session), found(session)
+    assert prove.second_factor(first, None, code, **TRY).accepted
+    with django_capture_on_commit_callbacks(execute=True):
+        judged = prove.second_factor(late, None, code, **TRY)
+    assert (judged.accepted, judged.moved, judged.wrong) == (False, True, False)
+    assert mail.outbox == []

@@ -222,3 +222,18 @@ def test_proofs_on_a_record_are_read_again_from_the_row(newcomer):
     before.row.refresh_from_db()
     assert record.refreshed(before, before.row, now=NOW).decision.verdict is Verdict.ENROL
     assert reread(newcomer).pk == before.user.pk
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"proofs": '[["soothsaying", 1, 0, null]]'},
+        {"proofs": "not JSON"},
+        {"circumstances": '{"shoe_size": 44}'},
+    ],
+)
+def test_a_record_that_another_version_wrote_is_over(member, damage):
+    session = parked(member)
+    ParkedLogin.objects.update(**damage)
+    assert found(session) is None
+    assert ParkedLogin.objects.get().finished_at == NOW

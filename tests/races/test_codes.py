@@ -129,7 +129,7 @@ def test_one_code_typed_in_two_tabs_of_one_sign_in_makes_one_session(clock, pers
 def test_a_hundred_wrong_codes_at_once_disable_the_authenticator_and_no_more(factor):
     Factor.objects.update(failures_known=95)
     counted = race_all(
-        lambda _racer: Factor.objects.count_failure(factor.pk, known_device=True), range(16)
+        lambda _racer: Factor.objects.count_failure(factor.pk, known_browser=True), range(16)
     )
     assert loaded(factor).failures_known == 100
     assert any(counted)
@@ -137,7 +137,7 @@ def test_a_hundred_wrong_codes_at_once_disable_the_authenticator_and_no_more(fac
 
 def test_a_right_code_does_not_bring_a_disabled_authenticator_back(factor):
     Factor.objects.update(failures_known=100)
-    Factor.objects.forgive(factor.pk, known_device=True)
+    Factor.objects.forgive(factor.pk, known_browser=True)
     assert loaded(factor).failures_known == 100
 
 

@@ -101,7 +101,7 @@ def test_a_factor_is_removed_once(factor, one_statement) -> None:
 
 def test_the_hundredth_wrong_code_is_told_and_told_once(factor) -> None:
     Factor.objects.update(failures_unknown=MAX_CONSECUTIVE_FAILURES - 2)
-    counted = [Factor.objects.count_failure(factor.pk, known_device=False) for _ in range(4)]
+    counted = [Factor.objects.count_failure(factor.pk, known_browser=False) for _ in range(4)]
     assert counted == [False, True, False, False]
     factor.refresh_from_db()
     assert (factor.failures_unknown, factor.failures_known) == (MAX_CONSECUTIVE_FAILURES, 0)
@@ -109,14 +109,14 @@ def test_the_hundredth_wrong_code_is_told_and_told_once(factor) -> None:
 
 def test_a_right_code_ends_the_run_of_its_own_kind_of_browser(factor) -> None:
     Factor.objects.update(failures_known=9, failures_unknown=9)
-    Factor.objects.forgive(factor.pk, known_device=True)
+    Factor.objects.forgive(factor.pk, known_browser=True)
     factor.refresh_from_db()
     assert (factor.failures_known, factor.failures_unknown) == (0, 9)
 
 
 def test_a_right_code_does_not_bring_back_what_was_disabled(factor) -> None:
     Factor.objects.update(failures_known=MAX_CONSECUTIVE_FAILURES)
-    Factor.objects.forgive(factor.pk, known_device=True)
+    Factor.objects.forgive(factor.pk, known_browser=True)
     factor.refresh_from_db()
     assert factor.failures_known == MAX_CONSECUTIVE_FAILURES
 

@@ -150,8 +150,8 @@ def test_a_factor_may_be_usable_from_known_browsers_alone(user) -> None:
     Factor.objects.update(failures_unknown=MAX_CONSECUTIVE_FAILURES)
     facts.registry.rewrite(user.pk)
     found = facts.fresh(user)
-    assert [factor.usable for factor in found.who(known_device=True).factors] == [True]
-    assert [factor.usable for factor in found.who(known_device=False).factors] == [False]
+    assert [factor.usable for factor in found.who(known_browser=True).factors] == [True]
+    assert [factor.usable for factor in found.who(known_browser=False).factors] == [False]
 
 
 def test_membership_is_read_for_the_roles_that_a_policy_names(user, make_policy) -> None:

@@ -23,7 +23,7 @@ STAMP = Stamp(
     site_epoch=2,
     proofs=(PASSWORD, FACTOR),
     started=NOW,
-    known_device=False,
+    known_browser=False,
     next="/there/",
 )
 
@@ -52,14 +52,14 @@ def test_the_decision_sees_what_the_stamp_says() -> None:
     seen = STAMP.session()
     assert seen.proofs == STAMP.proofs
     assert (seen.account_epoch, seen.site_epoch, seen.id) == (3, 2, "name")
-    assert (seen.started, seen.known_device, seen.signing_in) == (NOW, False, False)
+    assert (seen.started, seen.known_browser, seen.signing_in) == (NOW, False, False)
 
 
 def test_a_session_from_before_the_app_has_proven_a_password_nobody_knows_when(session) -> None:
     stamp = sessions.read(session, 5)
     assert stamp.proofs == (Proof(ProofKind.PASSWORD, None, 0),)
     assert (stamp.account_epoch, stamp.site_epoch, stamp.started) == (0, 0, None)
-    assert stamp.known_device
+    assert stamp.known_browser
 
 
 def test_somebody_elses_stamp_proves_nothing_and_matches_no_epoch(session) -> None:

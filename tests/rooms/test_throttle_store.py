@@ -117,24 +117,24 @@ def test_the_store_answers_as_the_pure_rule_does(steps) -> None:
 
 
 def test_known_and_unknown_browsers_have_budgets_of_their_own() -> None:
-    known = subjects.account("codes", 5, known_device=True)
-    assert known == subjects.account("codes", 5, known_device=True)
+    known = subjects.account("codes", 5, known_browser=True)
+    assert known == subjects.account("codes", 5, known_browser=True)
     others = {
-        subjects.account("codes", 5, known_device=False),
-        subjects.account("codes", 55, known_device=True),
-        subjects.account("code", "s5", known_device=True),
-        subjects.account("mail:codes", 5, known_device=True),
+        subjects.account("codes", 5, known_browser=False),
+        subjects.account("codes", 55, known_browser=True),
+        subjects.account("code", "s5", known_browser=True),
+        subjects.account("mail:codes", 5, known_browser=True),
     }
     assert known not in others
     assert len(others) == 4
 
 
 def test_a_key_names_nobody_and_fits_its_column() -> None:
-    key = subjects.account("codes", 5, known_device=True)
+    key = subjects.account("codes", 5, known_browser=True)
     assert len(key) == 32
     assert int(key, 16) >= 0
     room = ThrottleCell._meta.get_field("key").max_length
     assert all(len(cell_key(key, rule)) <= room for rule in (*CODE_RULES, *MAIL_RULES))
     with override_settings(HARDENING={"VAULT_KEYS": ["another root of forty characters, not one"]}):
-        assert subjects.account("codes", 5, known_device=True) != key
+        assert subjects.account("codes", 5, known_browser=True) != key
         assert keys.Purpose.THROTTLE

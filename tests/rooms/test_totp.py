@@ -206,7 +206,7 @@ def test_what_is_written_is_read_again(phone, user) -> None:
     registry.rewrite(user.pk)
     text = Account.objects.get().factors
     assert text == f"{phone.pk}:totp:1:ku"
-    (value,) = registry.decode(text, known_device=True)
+    (value,) = registry.decode(text, known_browser=True)
     assert (value.id, value.kind, value.strength, value.usable) == (
         phone.pk,
         "totp",
@@ -221,7 +221,7 @@ def test_pending_and_removed_authenticators_do_not_count(phone, user, record) ->
     Factor.objects.retire(phone.pk, now=NOW)
     registry.rewrite(user.pk)
     assert Account.objects.get().factors == ""
-    assert registry.decode("", known_device=True) == ()
+    assert registry.decode("", known_browser=True) == ()
 
 
 @pytest.mark.parametrize("known,unknown", [(0, 100), (100, 0), (100, 100), (99, 99)])
@@ -230,8 +230,8 @@ def test_a_hundred_wrong_codes_disable_for_the_browsers_they_came_from(
 ) -> None:
     phone.failures_known, phone.failures_unknown = known, unknown
     text = registry.encode([phone])
-    for failures, known_device in ((known, True), (unknown, False)):
-        (value,) = registry.decode(text, known_device=known_device)
+    for failures, known_browser in ((known, True), (unknown, False)):
+        (value,) = registry.decode(text, known_browser=known_browser)
         assert value.usable == (failures < MAX_CONSECUTIVE_FAILURES)
 
 
@@ -243,7 +243,7 @@ def test_uninstalling_a_kind_removes_nobodys_factor(phone, monkeypatch) -> None:
     text = registry.encode([phone])
     del registry._kinds["passkey"]
     for encoded in (text, registry.encode([phone])):
-        (value,) = registry.decode(encoded, known_device=True)
+        (value,) = registry.decode(encoded, known_browser=True)
         assert not value.usable
     assert registry.strongest() is Strength.ANY
 
@@ -258,4 +258,4 @@ def test_no_kind_at_all_reaches_nothing(monkeypatch) -> None:
 @pytest.mark.parametrize("text", ["7", "7:totp:1", "x:totp:1:ku", "7:totp:9:ku", "7:totp:1:k:u"])
 def test_a_text_nobody_wrote_is_a_fault_and_no_absence(text) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        registry.decode(text, known_device=True)
+        registry.decode(text, known_browser=True)
