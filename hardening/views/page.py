@@ -10,7 +10,6 @@ second; reading the user of a live session may park it.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -20,12 +19,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import auth, messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.signals import user_logged_in
-from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
-from django.middleware.csrf import CsrfViewMiddleware, rotate_token
+from django.middleware.csrf import rotate_token
 from django.shortcuts import render, resolve_url
-from django.utils.decorators import decorator_from_middleware, method_decorator
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -38,6 +36,7 @@ from hardening.factors.mailbox import email_of, mask
 from hardening.facts import FactsError, NotMigratedError
 from hardening.flows import enrol, login, record, steps
 from hardening.views import wording
+from hardening.views.reading import UnreadableError, checks_token, posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,19 +53,6 @@ HTTP_INVALID = 400
 HTTP_THROTTLED = 429
 
 log = logging.getLogger("hardening")
-
-
-class _StaleTokenMiddleware(CsrfViewMiddleware):
-    """Django's check; a form with a stale token leads back to its page instead of to a 403."""
-
-    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
-        if answers.wants_json(request):
-            body = {"code": "csrf_failed", "reason": reason}
-            return answers.no_store(JsonResponse(body, status=403))
-        return answers.no_store(HttpResponseRedirect(request.get_full_path()))
-
-
-_own_csrf = decorator_from_middleware(_StaleTokenMiddleware)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +80,7 @@ class PageView(View):
     @classmethod
     def page(cls) -> Callable[..., HttpResponseBase]:
         """Return the view function for the URLconf, with the marks the middleware looks for."""
-        inner = _own_csrf(cls.as_view())
+        inner = checks_token(cls.as_view())
         # The check has just been put around the view; this only keeps the host's from a 403.
         view = login_not_required(transaction.non_atomic_requests(csrf_exempt(inner)))
         setattr(view, STEP_MARK, cls.step_page)
@@ -108,12 +94,12 @@ class PageView(View):
         self.json = answers.wants_json(request)
         try:
             if request.method == "POST":
-                self.data = self._posted()
+                self.data = posted(request)
             response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         except (FactsError, NotMigratedError):
             log.exception("a page could not tell who is asking; answering 503")
             return answers.unavailable(request, json=self.json)
-        except _UnreadableError:
+        except UnreadableError:
             response = JsonResponse(
                 {"code": "invalid", "detail": _("The request could not be read.")},
                 status=HTTP_INVALID,
@@ -121,29 +107,6 @@ class PageView(View):
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("X-Frame-Options", "DENY")
         return answers.no_store(response)
-
-    def _posted(self) -> QueryDict:
-        """Return the form, or a JSON object's fields as a form."""
-        try:
-            posted = self._form_of_json() if self._posts_json() else self.request.POST
-            for _name, values in posted.lists():
-                "".join(values).encode()  # half a surrogate pair is no text for any database
-        except (ValueError, RecursionError, RequestDataTooBig):
-            raise _UnreadableError from None
-        return posted
-
-    def _posts_json(self) -> bool:
-        return "json" in (self.request.content_type or "")
-
-    def _form_of_json(self) -> QueryDict:
-        body = json.loads(self.request.body)
-        if not isinstance(body, dict):
-            raise _UnreadableError
-        posted = QueryDict(mutable=True)
-        for name, value in body.items():
-            values = value if isinstance(value, list) else [value]
-            posted.setlist(name, [str(v) for v in values])
-        return posted
 
     # --- answering ---------------------------------------------------------------------------
 
@@ -309,7 +272,3 @@ class PageView(View):
         if waiting.replacing:
             return self.go(resolve_url("hardening:overview"))
         return self.go(answers.after_login(row.next))
-
-
-class _UnreadableError(Exception):
-    """The body is not what it claims to be: JSON that is none, text that is none."""

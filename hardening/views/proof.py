@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import resolve_url
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 RESEND_SECONDS = 30  # politeness of the button; the limit is the throttle's
 
 
-class ProofView(PageView):
+class ProofView(PageView, ABC):
     """A page on which one thing is proven. Subclasses name the form, the flow and the error."""
 
     verdicts: tuple[Verdict, ...]
@@ -101,9 +102,9 @@ class ProofView(PageView):
         del waiting
         return {}
 
+    @abstractmethod
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Call the flow."""
-        raise NotImplementedError
 
 
 class BesideView(ProofView):

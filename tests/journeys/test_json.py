@@ -160,3 +160,11 @@ def test_a_forced_change_in_json(app):
     fields = {"old_password": app.password, "new_password1": new, "new_password2": new}
     assert said(app.post("hardening:change_password", fields))[:2] == (200, "ok")
     assert app.is_signed_in()
+
+
+def test_a_null_is_a_field_that_was_left_out(member):
+    client = member.again(json_client=True)
+    client.sign_in()
+    answer = client.post("hardening:verify", {"code": None})
+    assert answer.status_code == 400
+    assert answer.json()["errors"]["code"][0]["code"] == "required"

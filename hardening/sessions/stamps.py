@@ -1,26 +1,20 @@
-"""What we keep in a session: the stamp of a live one, the handle of a parked one.
+"""The stamp of a live session, the handle of a parked one, and what they are stored as.
 
 The stamp says what this session has proven and under which epochs; it is a plain dict because
-hosts choose the session serializer. A session without a stamp is from before the app was
-installed: a password proof of unknown age, epochs 0.
+hosts choose the session serializer. Times are Unix seconds.
 
-Taking a login out again means telling apart what the session held before and what the login
-wrote. So a session is *watched*: the data it is loaded with is copied at that moment.
-
-The trap: nothing here may load a session that the page did not load itself, or anonymous pages
-would cost a query and gain ``Vary: Cookie``. `peek` and `watch` only look at what is there.
+The trap: a session without a stamp is from before the app was installed (a password proof of
+unknown age, epochs 0); one whose stamp cannot be read, or is somebody else's, is over.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.middleware.csrf import CSRF_SESSION_KEY
 
 from hardening import host
 from hardening.core.values import Proof, ProofKind, Session
@@ -34,12 +28,8 @@ STAMP_KEY = "_hardening"
 PARKED_KEY = "_hardening_parked"
 ENROL_KEY = "_hardening_enrol"
 AUTH_KEYS = frozenset({SESSION_KEY, BACKEND_SESSION_KEY, HASH_SESSION_KEY})
-MESSAGES_KEY = "_messages"  # django.contrib.messages.storage.session
 HANDLE_BYTES = 16  # 128 bits, login.md point 2
 SESSION_ID_BYTES = 9
-_BEFORE = "_hardening_before"
-_PRESENTED = "_hardening_presented"
-_COMPLETING = "_hardening_completing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,42 +163,6 @@ def name_of(session: SessionBase | None) -> str:
     return digest(key)[:32] if key else ""
 
 
-# --- watching what a login writes -----------------------------------------------------------
-
-
-def watch(session: SessionBase) -> None:
-    """Remember the data this session will be loaded with; loads nothing by itself.
-
-    A session that is flushed was loaded with nothing from then on: what it held before belonged
-    to somebody whose session has ended.
-    """
-    load, aload, flush, aflush = session.load, session.aload, session.flush, session.aflush
-    setattr(session, _PRESENTED, session.session_key)
-
-    def watched_load() -> dict[str, Any]:
-        data = load()
-        setattr(session, _BEFORE, copy.deepcopy(data))
-        return data
-
-    async def watched_aload() -> dict[str, Any]:
-        data = await aload()
-        setattr(session, _BEFORE, copy.deepcopy(data))
-        return data
-
-    def watched_flush() -> None:
-        flush()
-        setattr(session, _BEFORE, {})
-
-    async def watched_aflush() -> None:
-        await aflush()
-        setattr(session, _BEFORE, {})
-
-    session.load = watched_load  # type: ignore[method-assign]
-    session.aload = watched_aload  # type: ignore[method-assign]
-    session.flush = watched_flush  # type: ignore[method-assign]
-    session.aflush = watched_aflush  # type: ignore[method-assign]
-
-
 def signs_in(session: SessionBase, user: Any) -> bool:
     """True if this session says, as Django's ``login()`` writes it, that `user` is signed in."""
     pk = user._meta.pk.value_to_string(user)  # noqa: SLF001 - as Django's login() does
@@ -219,87 +173,6 @@ def adopt_model_backend(session: SessionBase) -> None:
     """Read a session that names Django's own backend, no longer configured, as ours."""
     if host.stands_in_for(session.get(BACKEND_SESSION_KEY, "")):
         session[BACKEND_SESSION_KEY] = host.OUR_BACKEND
-
-
-def is_watched(session: SessionBase) -> bool:
-    """True if the middleware watches this session, and so will see the response."""
-    return "load" in vars(session)
-
-
-def was_live(session: SessionBase) -> bool:
-    """True if this session was loaded with somebody signed in, and was not flushed since."""
-    return SESSION_KEY in getattr(session, _BEFORE, {})
-
-
-def restart(session: SessionBase) -> None:
-    """Keep the login just written and nothing else: what was there is somebody else's."""
-    kept = {key: session[key] for key in (*AUTH_KEYS, CSRF_SESSION_KEY) if key in session}
-    session.flush()
-    session.update(kept)
-
-
-def undo(session: SessionBase) -> None:
-    """Put back what this request found: a login that could not be judged leaves no trace.
-
-    Django saves no session with a 5xx, so a rotated key would never reach the browser: the data
-    go back under the key that came with the request, and only if there were any.
-    """
-    before = copy.deepcopy(getattr(session, _BEFORE, {}))
-    presented = getattr(session, _PRESENTED, None)
-    session.flush()
-    session.update(before)
-    if before and presented:
-        session._session_key = presented  # noqa: SLF001 - Django has no public way
-        session.save(must_create=True)  # whatever its key was, the flush deleted it
-
-
-def set_completing(session: SessionBase, *, completing: bool) -> None:
-    """Say on the session object that our own completion announces this login."""
-    setattr(session, _COMPLETING, completing)
-
-
-def is_completing(session: SessionBase) -> bool:
-    """True while our own completion announces a login that has been judged already."""
-    return bool(getattr(session, _COMPLETING, False))
-
-
-def take_login(session: SessionBase) -> None:
-    """Take Django's three keys and our stamp out: the session signs nobody in any more."""
-    for key in (*AUTH_KEYS, STAMP_KEY, ENROL_KEY):
-        session.pop(key, None)
-
-
-def take_written(session: SessionBase, *, everything: bool) -> dict[str, Any]:
-    """Take out what this request wrote (or everything) and return it; messages are dropped.
-
-    A session that was never watched (``Client.login``) gives up everything: what cannot be told
-    apart is treated as secret.
-    """
-    before = {} if everything else getattr(session, _BEFORE, {})
-    keep = {PARKED_KEY, CSRF_SESSION_KEY}
-    taken = {
-        key: session[key]
-        for key in list(session.keys())
-        if key not in keep and (key not in before or before[key] != session[key])
-    }
-    for key in taken:
-        del session[key]
-    for key in (*AUTH_KEYS, STAMP_KEY, MESSAGES_KEY):
-        taken.pop(key, None)
-    if not everything and MESSAGES_KEY in before:
-        session[MESSAGES_KEY] = before[MESSAGES_KEY]
-    return taken
-
-
-def keep_cookie(session: SessionBase, *, presented: bool) -> None:
-    """Let a request that came with an old key not delete the cookie that replaced it.
-
-    When a sign-in rotates the key, requests still in flight with the old one find no session,
-    and Django answers them by deleting the cookie, which is the new one by then. Sessions that
-    were changed (``logout()`` flushes) are none of this.
-    """
-    if presented and session.accessed and not session.modified and session.is_empty():
-        session.is_empty = lambda: False  # type: ignore[method-assign]
 
 
 def dumps(data: dict[str, Any]) -> bytes:
