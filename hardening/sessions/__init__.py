@@ -1,4 +1,5 @@
 """What we keep in a session, and what a login left there."""
+
 from __future__ import annotations
 
 from hardening.sessions.stamps import (
