@@ -35,6 +35,12 @@ ENVIRONMENTS = {
         ("pyproject.toml", "--extra", "postgres"),
     ),
     "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt", ("pyproject.toml", "--group", "dev")),
+    # Django's long-term support release on interpreters where a newer one would be taken.
+    "dev-lts": Environment(
+        ROOT / ".venv-lts",
+        LOCKS / "dev-lts.txt",
+        ("pyproject.toml", "--group", "dev", "--constraint", ".ci/locks/lts.in"),
+    ),
     "types": Environment(
         ROOT / ".venv-types",
         LOCKS / "types.txt",

@@ -11,7 +11,10 @@ A run has one **stage**, named by `--stage` or taken from the folders on the com
 - `browser`: `tests/browser`, on an SQLite file (a live server's threads need connections of their
   own), with Django's guard against async misuse off, because sync Playwright leaves an event loop
   in the test's thread;
-- `demo`: `tests/demo`, on the settings of the demo site.
+- `demo`: `tests/demo`, on the settings of the demo site;
+- `site-NAME`: `tests/sites/NAME`, on the settings of the kind of site that lives in that folder
+  (another user model, another login package): one process for each, because what differs is what
+  Django reads once.
 
 The trap: the stages cannot share a process; a test of another stage is left out, not skipped.
 A test whose real part is missing is skipped *and named at the end*; with `CI=true` that fails the
@@ -34,9 +37,12 @@ from tests import guard
 from tests.postgres import Server, programs
 
 TESTS = Path(__file__).resolve().parent
-STAGE_FOLDERS = {"postgres": "races", "browser": "browser", "demo": "demo"}
+SITES = sorted(path.parent.name for path in TESTS.glob("sites/*/settings.py"))
+SITE_FOLDERS = {f"site-{name}": f"sites/{name}" for name in SITES}
+STAGE_FOLDERS = {"postgres": "races", "browser": "browser", "demo": "demo", **SITE_FOLDERS}
 STAGES = ("plain", *STAGE_FOLDERS)
-CLOSED_STAGES = ("browser", "demo")  # their folders, and nothing beside them
+# Their folders, and nothing beside them.
+CLOSED_STAGES = ("browser", "demo", *SITE_FOLDERS)
 
 stage_key = pytest.StashKey[str]()
 missing_key = pytest.StashKey[Counter[str]]()
@@ -88,6 +94,9 @@ def prepare(config: pytest.Config, stage: str) -> None:
     elif stage == "demo":
         os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
         os.environ["BACKSTAGE_DATA"] = str(scratch(config))
+    elif stage in SITE_FOLDERS:
+        name = stage.removeprefix("site-")
+        os.environ["DJANGO_SETTINGS_MODULE"] = f"tests.sites.{name}.settings"
     guard.raise_it()
 
 
