@@ -15,7 +15,11 @@ The trap: a role's `Q` is part of a query that is kept, so it must be static: `N
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
@@ -26,19 +30,34 @@ from django.db.models import (
     F,
     OuterRef,
     Q,
+    QuerySet,
     Subquery,
     Value,
 )
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from django.db.models import Model
     from django.db.models.expressions import Combinable
 
 GROUP_PREFIX = "group:"
 PERMISSION_PREFIX = "perm:"
+STATIC_TYPES = (
+    *(bool, int, str, bytes, float, Decimal, UUID, type(None)),
+    *(date, datetime, time, timedelta),
+    Now,
+)
+# The lookups that Django computes in the active time zone.
+IN_SOME_TIME_ZONE = frozenset(
+    {
+        *("date", "year", "iso_year", "quarter", "month", "week", "day", "week_day"),
+        *("iso_week_day", "time", "hour", "minute", "second"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +71,7 @@ class Role:
 
 
 _registered: dict[str, Role] = {}
+_version = 0  # moves with every change, so that what was made from the roles can be made anew
 
 
 def register(key: str, label: Any, q: Q, *, publishes_publicly: bool = False) -> Role:
@@ -69,6 +89,8 @@ def register(key: str, label: Any, q: Q, *, publishes_publicly: bool = False) ->
     if ":" in key or key in {"everyone", "staff", "superuser"}:
         message = f"the role {key!r} is built in"
         raise ValueError(message)
+    global _version  # noqa: PLW0603 - one registry per process
+    _version += 1
     role = Role(key, label, q, publishes_publicly)
     if _registered.setdefault(key, role) != role:
         message = f"another role is already registered as {key!r}"
@@ -78,7 +100,14 @@ def register(key: str, label: Any, q: Q, *, publishes_publicly: bool = False) ->
 
 def unregister(key: str) -> None:
     """Forget a site's own role; for tests of host projects."""
+    global _version  # noqa: PLW0603 - one registry per process
+    _version += 1
     _registered.pop(key, None)
+
+
+def version() -> int:
+    """Return a number that differs after each change of the site's own roles."""
+    return _version
 
 
 def registered() -> tuple[Role, ...]:
@@ -147,8 +176,8 @@ def membership(role: Role | None) -> Combinable:
     model = get_user_model()
     if _own_columns_only(role.q, model):
         return ExpressionWrapper(role.q, output_field=BooleanField())
-    members = model._base_manager.filter(role.q, pk=OuterRef("pk"))  # noqa: SLF001
-    return Exists(members)
+    # A plain queryset: a manager of the site may hide members, or mean today's tenant.
+    return Exists(QuerySet(model).filter(role.q, pk=OuterRef("pk")))
 
 
 def _own_columns_only(q: Q, model: type[Model]) -> bool:
@@ -180,6 +209,42 @@ def _joins_nothing(value: Any, model: type[Model]) -> bool:
     if isinstance(value, Subquery) or not hasattr(value, "get_source_expressions"):
         return False
     return all(_joins_nothing(one, model) for one in value.get_source_expressions())
+
+
+def is_static(role: Role | None) -> bool:
+    """True if the role's query may be kept as SQL: it means the same whenever, whoever asks.
+
+    Not so with a lazy value or an expression of the site's own, which may look at the request of
+    the moment, nor with a part of a date, which Django computes in the time zone of the moment.
+    """
+    return role is None or all(_static_child(child) for child in _leaves(role.q))
+
+
+def _leaves(q: Q) -> Iterator[Any]:
+    for child in q.children:
+        if isinstance(child, Q):
+            yield from _leaves(child)
+        else:
+            yield child
+
+
+def _static_child(child: Any) -> bool:
+    if not isinstance(child, tuple):
+        return _static_value(child)
+    lookup, value = child
+    return IN_SOME_TIME_ZONE.isdisjoint(lookup.split("__")) and _static_value(value)
+
+
+def _static_value(value: Any) -> bool:
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_static_value, value))
+    if type(value) is F:
+        return IN_SOME_TIME_ZONE.isdisjoint(value.name.split("__"))  # type: ignore[attr-defined]
+    if type(value) is Value:
+        return _static_value(value.value)
+    if type(value) is CombinedExpression:  # `Now() - timedelta(days=30)`
+        return all(map(_static_value, value.get_source_expressions()))
+    return type(value) in STATIC_TYPES or isinstance(value, Enum)
 
 
 def labels(keys: Iterable[str]) -> str:

@@ -1,4 +1,8 @@
-"""Facts: one query, nothing cached, and every fault told apart."""
+"""Facts: one query, nothing cached, and every fault told apart.
+
+Everything here is shown twice: with the SQL that is kept, and with the query built anew each time.
+When it may be kept is shown in `test_facts_kept.py`.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,20 @@ from django.test.utils import CaptureQueriesContext
 
 from hardening import facts, policies, testing
 from hardening.core.values import Strength
-from hardening.facts import FactsError
+from hardening.facts import FactsError, query
 from hardening.models import Account, Factor, SiteState
 from hardening.models.factor import MAX_CONSECUTIVE_FAILURES
 from tests.visitor import NOW
 
 User = get_user_model()
+
+
+@pytest.fixture(params=[True, False], ids=["kept", "built anew"], autouse=True)
+def kept(request, monkeypatch) -> bool:
+    """Be a site whose SQL is kept, or one where a role's query forbids it."""
+    if not request.param:
+        monkeypatch.setattr(query.roles, "is_static", lambda _role: False)
+    return request.param
 
 
 @pytest.fixture
@@ -35,8 +47,8 @@ def both(user) -> list[facts.Facts]:
 # ---------------------------------------------------------------- one query
 
 
-def test_user_and_facts_come_by_one_query(user, warm, django_assert_num_queries) -> None:
-    with django_assert_num_queries(1):
+def test_user_and_facts_come_by_one_query(user, warm, kept, django_assert_num_queries) -> None:
+    with django_assert_num_queries(1 if kept else 2):
         loaded = facts.load_user(user.pk)
         facts.of(loaded).who()
     assert loaded == user
@@ -52,18 +64,18 @@ def test_somebody_already_loaded_costs_one_query_of_values(
 
 
 def test_more_policies_cost_no_more_queries(
-    user, warm, make_policy, django_assert_num_queries
+    user, warm, kept, make_policy, django_assert_num_queries
 ) -> None:
     for role in ("group:a", "perm:auth.add_user", "everyone", "superuser"):
         make_policy(role)
     facts.fresh(user)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(1 if kept else 2):
         facts.load_user(user.pk)
 
 
 def test_nothing_of_the_query_stays_on_the_user(user) -> None:
     loaded = facts.load_user(user.pk)
-    assert [name for name in vars(loaded) if name.startswith(facts.PREFIX)] == []
+    assert [name for name in vars(loaded) if name.startswith(query.PREFIX)] == []
     loaded.save()
 
 
@@ -172,16 +184,15 @@ def test_a_misspelt_role_covers_everybody_until_it_is_mended(user, make_policy) 
 # ---------------------------------------------------------------- policies that change meanwhile
 
 
-def test_a_new_revision_is_read_and_the_question_asked_again(user, warm, make_policy) -> None:
+def test_a_new_revision_is_read_and_the_question_asked_again(user, warm, kept, make_policy) -> None:
     held = policies.current()
     make_policy("everyone")
     policies._held = held
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         found = facts.load_user(user.pk)
     assert facts.of(found).member_of == {"everyone"}
-    assert len(asked) == 4  # the old question, the revision, the rows, the new question
+    # The old question, the revision, the rows, the new question.
+    assert len(asked) == (4 if kept else 6)
 
 
 def test_policies_that_never_stand_still_are_a_fault(user, warm, monkeypatch) -> None:

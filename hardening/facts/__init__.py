@@ -4,8 +4,8 @@ Account row, site row and one boolean per role that a policy names come along as
 subqueries of the query that Django makes anyway; a guarded page therefore costs no query more,
 and nothing is cached, so nothing is stale. Reads go to the database that is written.
 
-Every annotation is a number or a text under a unique ``hardening_`` name and the primary key is
-filtered last, so that the same query can be compiled once and run through ``raw()``.
+The query itself, and when its SQL is kept, is in `query`. Where the default manager is the site's
+own, or a session came by another backend, the facts cost one query of values.
 
 The trap: a revision that differs from the policies this process holds means that the booleans
 answered an old question. The policies are read anew and the query runs again.
@@ -21,38 +21,20 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 from django.db import Error, connections, router, transaction
 from django.db.migrations.recorder import MigrationRecorder
-from django.db.models import OuterRef, Subquery
 
-from hardening import policies, roles
+from hardening import policies
 from hardening.core.values import Who
 from hardening.factors import registry
 from hardening.factors.mailbox import email_of
-from hardening.models import Account, SiteState
-from hardening.models.account import SITE_PK
+from hardening.facts import query
+from hardening.models import Account
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.db.models import QuerySet
-    from django.db.models.expressions import Combinable
-
     from hardening.policies import PolicySet
 
-PREFIX = "hardening_"
 ATTRIBUTE = "_hardening_facts"
-ACCOUNT_COLUMNS = {
-    "epoch": 0,
-    "factors": "",
-    "codes_left": 0,
-    "must_change": "",
-    "must_enrol": False,
-    "frozen": False,
-}
-SITE_COLUMNS = {"epoch": 0, "policy_revision": 0}
-_DEFAULTS = {
-    **{f"account_{name}": default for name, default in ACCOUNT_COLUMNS.items()},
-    **{f"site_{name}": default for name, default in SITE_COLUMNS.items()},
-}
 MAX_READS = 3  # policies edited between the two reads of one request, again and again: a fault
 
 log = logging.getLogger("hardening")
@@ -99,18 +81,19 @@ class Facts:
 
 
 def load_user(pk: Any) -> Any:
-    """Return the user with her facts attached, by one query; `None` if there is no such user.
+    """Return the user with her facts attached; `None` if there is no such user.
+
+    One query where the default manager is Django's own, else two.
 
     Raises:
         FactsError: If the facts cannot be read.
         NotMigratedError: If our tables are missing.
     """
     model = get_user_model()
-    manager = model._default_manager.db_manager(_alias())  # noqa: SLF001 - as ModelBackend does
+    alias = _alias()
 
     def ask(held: PolicySet) -> tuple[Any, dict[str, Any]]:
-        user = _annotated(manager.get_queryset(), held).get(pk=pk)
-        return user, {name: user.__dict__.pop(PREFIX + name) for name in _expressions(held)}
+        return query.load(model, alias, held, pk)
 
     found = _read(ask, model.DoesNotExist)
     if found is None:
@@ -139,12 +122,10 @@ def fresh(user: Any) -> Facts:
         NotMigratedError: If our tables are missing.
     """
     model = get_user_model()
-    queryset = model._base_manager.using(_alias())  # noqa: SLF001 - every user, whatever manager
+    alias = _alias()
 
     def ask(held: PolicySet) -> tuple[Any, dict[str, Any]]:
-        names = [PREFIX + name for name in _expressions(held)]
-        row = _annotated(queryset, held).values(*names).get(pk=user.pk)
-        return user, {name.removeprefix(PREFIX): value for name, value in row.items()}
+        return user, query.read(model, alias, held, user.pk)
 
     found = _read(ask, model.DoesNotExist)
     if found is None:
@@ -166,7 +147,7 @@ def _read(
             subject, columns = _guarded(partial(ask, held))
         except missing:
             return None
-        for name, default in _DEFAULTS.items():
+        for name, default in query.DEFAULTS.items():
             if columns[name] is None:  # no row yet
                 columns[name] = default
         if columns["site_policy_revision"] == held.revision:
@@ -213,23 +194,3 @@ def _tables_missing(alias: str) -> bool:
     except Error:
         return False
     return not any(app_label == "hardening" for app_label, _ in applied)
-
-
-def _annotated(queryset: QuerySet[Any], held: PolicySet) -> QuerySet[Any]:
-    annotated: QuerySet[Any] = queryset.annotate(
-        **{PREFIX + name: expression for name, expression in _expressions(held).items()}
-    )
-    return annotated
-
-
-def _expressions(held: PolicySet) -> dict[str, Combinable]:
-    account = Account.objects.filter(user_id=OuterRef("pk"))
-    site = SiteState.objects.filter(pk=SITE_PK)
-    return {
-        **{f"account_{name}": Subquery(account.values(name)[:1]) for name in ACCOUNT_COLUMNS},
-        **{f"site_{name}": Subquery(site.values(name)[:1]) for name in SITE_COLUMNS},
-        **{
-            f"role_{index}": roles.membership(roles.find(role))
-            for index, role in enumerate(held.roles)
-        },
-    }
