@@ -9,6 +9,7 @@ logged, so that no name starts a line of its own (OWASP ASVS 5.0 16.4.1).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from contextlib import nullcontext
@@ -24,6 +25,8 @@ from hardening.moments import moment
 log = logging.getLogger("hardening.audit")
 fault_log = logging.getLogger("hardening")
 NAME_LENGTH = 150
+PK_LENGTH = 64  # hardening.models.event
+PK_HEAD, PK_DIGEST = 31, 32  # and a dot between them
 
 
 class Event(StrEnum):
@@ -34,6 +37,7 @@ class Event(StrEnum):
     LOGIN_ENDED = "login:end:done"
     LOGIN_CANCELLED = "login:cancel:done"
     LOGIN_FAULT = "login:decide:fault"
+    REQUEST_REFUSED = "request:judge:refused"
     SESSION_PARKED = "session:park:done"
     SESSION_ENDED = "session:end:done"
     PROOF_ACCEPTED = "proof:judge:accepted"
@@ -145,7 +149,11 @@ def _line(row: SecurityEvent) -> str:
 
 
 def _pk(user: Any) -> str:
-    return "" if user is None else str(user.pk)[:64]
+    """Return the key as text; a long one as its beginning and a digest, so that no two are one."""
+    text = "" if user is None else str(user.pk)
+    if len(text) <= PK_LENGTH:
+        return text
+    return f"{text[:PK_HEAD]}…{hashlib.sha256(text.encode()).hexdigest()[:PK_DIGEST]}"
 
 
 def _name(user: Any) -> str:

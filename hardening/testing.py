@@ -10,8 +10,10 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import get_user_model
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, get_user_model
 from django.db import transaction
+from django.test import override_settings
 
 from hardening import host, sessions
 from hardening.audit import NOWHERE
@@ -25,6 +27,10 @@ from hardening.moments import moment
 
 if TYPE_CHECKING:
     from django.test import Client
+
+
+class NotSignedInError(Exception):
+    """Nobody is signed in after `login`; the message says why."""
 
 
 def enrol(user: Any, *, name: str = "Test authenticator") -> Factor:
@@ -71,20 +77,29 @@ def secret_of(row: Factor) -> bytes:
 
 
 def login(client: Client, user: Any) -> None:
-    """Sign `user` in completely, with a factor proven a moment ago; enrols one if she has none."""
+    """Sign `user` in completely, with a factor proven a moment ago; enrols one if she has none.
+
+    Raises:
+        NotSignedInError: If she may not be signed in even so (inactive, hidden by the default
+            manager), or owes something that no factor settles (a new password).
+    """
     factor = Factor.objects.owned(user.pk).confirmed().last() or enrol(user)
     client.force_login(get_user_model()._base_manager.get(pk=user.pk))  # noqa: SLF001
     now = int(time.time())
     session = client.session
     waiting = record.waiting(session, now=now)
     if waiting is None:  # nothing is asked of this user: only stamp the proof
+        if SESSION_KEY not in session:
+            raise NotSignedInError(f"{user.get_username()!r} is refused, whatever she proves")
         stamp = sessions.read(session, user.pk)
         proof = Proof(ProofKind.FACTOR, now, stamp.account_epoch, factor_id=factor.pk)
         sessions.write(session, stamp.with_proof(proof))
     else:
         proof = Proof(ProofKind.FACTOR, now, waiting.who.account_epoch, factor_id=factor.pk)
         proven = record.add_proof(waiting, proof, now=now)
-        login_flow.complete(session, proven, now=now, where=NOWHERE)
+        if not login_flow.complete(session, proven, now=now, where=NOWHERE):
+            message = f"{user.get_username()!r} owes more than a factor: {proven.decision.reason}"
+            raise NotSignedInError(message)
     session.save()
     _keep(client, session)
 
@@ -92,6 +107,16 @@ def login(client: Client, user: Any) -> None:
 def _keep(client: Client, session: Any) -> None:
     """Put the session's new key into the client's cookie."""
     client.cookies[host.session_cookie_name()] = session.session_key
+
+
+def no_floor() -> override_settings:
+    """Take the policies of the settings away, for tests from before them.
+
+    A decorator for functions and `SimpleTestCase` classes, or a context manager, as
+    ``override_settings`` is. The other settings stay. Policies in the database, and factors that
+    people have, go on counting.
+    """
+    return override_settings(HARDENING={**getattr(settings, "HARDENING", {}), "POLICIES": []})
 
 
 def no_throttle() -> None:

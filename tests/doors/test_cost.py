@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group
-from django.contrib.auth.signals import user_logged_in
 from django.db import connection
 from django.test import AsyncClient, Client
-from django.test.utils import CaptureQueriesContext, modify_settings, override_settings
+from django.test.utils import CaptureQueriesContext
 
-from hardening import receivers, testing
+from hardening import testing
 from hardening.models import RolePolicy
 from hardening.moments import moment
 from tests.doors.conftest import HTML, START, name_shown, sign_in
+from tests.plain_django import PLAIN_BACKEND, plain_django, statements
 
 pytestmark = pytest.mark.django_db
 
-PLAIN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 PAGES = (
     "/public/",
     "/reads-user/",
@@ -32,41 +28,18 @@ PAGES = (
 SILENT = ("/public/", "/banner/", "/favicon.ico")
 
 
-def queries(client: Client, path: str) -> list[str]:
-    """Return the statements that a page runs."""
-    client.get(path)  # what a process learns once is not a page's cost
-    with CaptureQueriesContext(connection) as caught:
-        assert client.get(path).status_code in (200, 302)
-    return [query["sql"] for query in caught.captured_queries]
-
-
-@contextmanager
-def plain_django() -> Iterator[None]:
-    """Take the app's middleware, backend and receiver out."""
-    without = {"remove": ["hardening.middleware.HardeningMiddleware"]}
-    user_logged_in.disconnect(dispatch_uid="hardening.judge_login")
-    try:
-        with (
-            modify_settings(MIDDLEWARE=without),
-            override_settings(AUTHENTICATION_BACKENDS=[PLAIN_BACKEND]),
-        ):
-            yield
-    finally:
-        receivers.connect()
-
-
 def test_each_page_costs_exactly_what_it_costs_with_plain_django(fan, armed, clock) -> None:
     guarded = {}
     for user in (fan, armed):
         client = Client(headers=HTML)
         testing.login(client, user)
-        guarded |= {(user.username, path): len(queries(client, path)) for path in PAGES}
+        guarded |= {(user.username, path): len(statements(client, path)) for path in PAGES}
     counted = {}
     with plain_django():
         for user in (fan, armed):
             client = Client(headers=HTML)
             client.force_login(user, PLAIN_BACKEND)
-            counted |= {(user.username, path): len(queries(client, path)) for path in PAGES}
+            counted |= {(user.username, path): len(statements(client, path)) for path in PAGES}
     assert guarded == counted
     assert guarded["armed", "/reads-user/"] == 2  # the session and the user
 
@@ -77,7 +50,7 @@ def test_policies_and_groups_cost_no_query_more(armed, clock) -> None:
         RolePolicy.objects.create(role=role, mode="enforce", starts_at=moment(START))
     client = Client(headers=HTML)
     testing.login(client, armed)
-    assert len(queries(client, "/reads-user/")) == 2
+    assert len(statements(client, "/reads-user/")) == 2
 
 
 def test_the_yardstick_is_plain_django(staff, clock) -> None:
@@ -102,7 +75,7 @@ def test_a_page_that_ignores_the_user_costs_nothing_and_stays_cacheable(
         testing.login(client, armed)
     elif who == "parked":
         sign_in(client, armed)
-    assert queries(client, path) == []
+    assert statements(client, path) == []
     response = client.get(path)
     assert "Cookie" not in response.headers.get("Vary", "")
     assert "no-store" not in response.headers.get("Cache-Control", "")
@@ -111,11 +84,11 @@ def test_a_page_that_ignores_the_user_costs_nothing_and_stays_cacheable(
 
 @pytest.mark.parametrize("path", ["/reads-user/", "/async-reads-user/", "/members/", "/notes/"])
 def test_an_anonymous_visitor_costs_nothing(path, db) -> None:
-    assert queries(Client(headers=HTML), path) == []
+    assert statements(Client(headers=HTML), path) == []
 
 
 def test_a_parked_session_costs_a_page_that_reads_the_user_one_query(parked) -> None:
-    seen = queries(parked.client, "/reads-user/")
+    seen = statements(parked.client, "/reads-user/")
     assert len(seen) == 1
     assert "django_session" in seen[0]
 

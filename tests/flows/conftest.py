@@ -8,6 +8,7 @@ from hardening import facts, testing
 from hardening.core import otp
 from hardening.models import Account, Factor
 from tests.actors import NOW, STEP
+from tests.mailers import send_by
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def fans_factor(fan):
 @pytest.fixture
 def no_mail(settings):
     """Take the mail server down."""
-    settings.EMAIL_BACKEND = "tests.host.broken_mail.Backend"
+    send_by(settings, "tests.host.broken_mail.Backend")
 
 
 @pytest.fixture

@@ -250,6 +250,7 @@ def test_the_report_counts_and_says_what_is_not_covered(member, newcomer, fan):
         "with a second factor": 1,
         "unused recovery codes": 10,
         "sign-ins on their way": 1,
+        "API authentication classes that ask nothing": 0,
     }
     shown = {entry["role"]: entry for entry in report["policies"]}
     assert shown["staff"]["from"] == "settings"

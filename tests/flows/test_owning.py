@@ -67,6 +67,10 @@ def test_offered_authenticators_are_named_the_last_used_first(member, factor):
     ]
 
 
+def test_where_one_authenticator_is_offered_there_is_nothing_to_choose(member, factor):
+    assert authenticators.named(member, found(parked(member)).decision) == []
+
+
 def test_somebody_elses_authenticator_is_not_found_and_said(member, fans_factor):
     row, said = events_of(authenticators.find, member, fans_factor.pk, **SAID)
     assert row is None

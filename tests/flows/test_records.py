@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hardening import facts, host, sessions, testing
+from hardening.backends import HardeningBackend
 from hardening.core.values import Proof, ProofKind, Verdict
 from hardening.flows import enrol, login, record
 from hardening.flows.record import RecordGoneError
@@ -72,18 +73,30 @@ def test_a_record_outlives_a_rotation_of_the_sites_key(member, settings):
     assert record.waiting(session_again, now=NOW) is not None
 
 
-def test_a_record_whose_owner_is_gone_is_over(member, monkeypatch):
+def test_a_record_whose_owner_the_backend_does_not_show_is_over(member, monkeypatch):
+    """A default manager hides whom it hides, on the step pages as in a live session."""
     session = parked(member)
-
-    class Nobody:
-        class _base_manager:  # noqa: N801 - Django's name
-            @staticmethod
-            def filter(**_kwargs):
-                return member._meta.model._base_manager.none()
-
-    monkeypatch.setattr(record, "get_user_model", lambda: Nobody)
+    monkeypatch.setattr(HardeningBackend, "get_user", lambda *_args: None)
     assert found(session) is None
     assert ParkedLogin.objects.get().finished_at == NOW
+
+
+def test_a_record_of_a_backend_that_is_no_longer_configured_is_over(member, settings):
+    session = parked(member)
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.RemoteUserBackend"]
+    assert found(session) is None
+    assert ParkedLogin.objects.get().finished_at == NOW
+
+
+def test_an_owner_who_cannot_be_loaded_is_a_fault_and_the_record_stays(member, monkeypatch):
+    def broken(*_args):
+        raise ConnectionError("the directory is away")
+
+    session = parked(member)
+    monkeypatch.setattr(HardeningBackend, "get_user", broken)
+    with pytest.raises(facts.FactsError):
+        found(session)
+    assert ParkedLogin.objects.get().finished_at is None
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from django.core.management import call_command
 
 from hardening import testing
 from hardening.models import EnrolmentTicket, Factor, RecoveryCode
+from tests.mailers import send_by
 from tests.visitor import DAY, leads_to, mails
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +42,7 @@ def test_somebody_without_an_address_enrols_with_a_ticket(unreachable):
 
 
 def test_the_very_first_superuser_of_a_site_without_mail_gets_in(unreachable, settings):
-    settings.EMAIL_BACKEND = "tests.host.broken_mail.Backend"
+    send_by(settings, "tests.host.broken_mail.Backend")
     unreachable.user.email = "root@example.com"
     unreachable.user.save()
     assert leads_to(unreachable.sign_in("admin:login"), "hardening:mailbox")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import aauthenticate
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
@@ -116,7 +118,7 @@ def test_an_error_report_of_a_sign_in_holds_no_password(fan, monkeypatch, caplog
         raise DatabaseError("gone")
 
     facts._tables_seen.add("default")
-    monkeypatch.setattr(facts, "_annotated", broken)
+    monkeypatch.setattr(facts.query, "read", broken)
     fan.client.raise_request_exception = False
     with caplog.at_level(logging.ERROR):
         fan.sign_in("host_login")
@@ -124,6 +126,23 @@ def test_an_error_report_of_a_sign_in_holds_no_password(fan, monkeypatch, caplog
     assert faults
     for fault in faults:
         assert PASSWORD not in ExceptionReporter(None, *fault).get_traceback_html()
+
+
+def test_an_error_report_of_an_async_sign_in_holds_no_password(fan, monkeypatch):
+    def broken(*args, **kwargs):
+        raise DatabaseError("gone")
+
+    async def sign_in():
+        await aauthenticate(None, username="fan", password=PASSWORD)
+
+    facts._tables_seen.add("default")
+    monkeypatch.setattr(facts.query, "read", broken)
+    with pytest.raises(facts.FactsError) as fault:
+        async_to_sync(sign_in)()
+    reporter = ExceptionReporter(None, fault.type, fault.value, fault.tb)
+    report = reporter.get_traceback_html()
+    assert "HardeningBackend" in report
+    assert PASSWORD not in report
 
 
 def test_a_token_handed_out_without_a_login_leaves_every_session_alone(fan, member):

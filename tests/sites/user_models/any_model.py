@@ -1,0 +1,19 @@
+"""All tests that a kind of user model gets: subclass one of these in its folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sites.user_models.admin_pages import AdminPages
+from tests.sites.user_models.costs import Costs
+from tests.sites.user_models.journeys import Journeys
+from tests.sites.user_models.operators import Operating
+
+
+@pytest.mark.django_db
+class AnyUserModel(Journeys, Operating, Costs):
+    """What holds for everybody who can sign in at all."""
+
+
+class UserModelWithAdmin(AnyUserModel, AdminPages):
+    """Likewise, where people have addresses and permissions, and the site has an admin."""
