@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
+    from hardening.core.values import Decision
+
 HTTP_FORBIDDEN = 403
 
 log = logging.getLogger("hardening")
@@ -115,13 +117,19 @@ def refusal(
         return answers.unavailable(request, json=json)
     if decision.allowed:
         return None
-    stepping_up = decision.verdict in (Verdict.STEP_UP, Verdict.CHALLENGE)
-    url = resolve_url("hardening:step_up" if stepping_up else "hardening:enrol")
+    body = missing(decision)
     if json:
-        code = steps.JSON_CODES[Verdict.STEP_UP if stepping_up else Verdict.ENROL]
-        body = {"code": code, "step": url, "reason": decision.reason.value}
         return answers.no_store(JsonResponse(body, status=HTTP_FORBIDDEN))
-    return answers.no_store(_to(f"{url}?{urlencode({REDIRECT_FIELD_NAME: _back(request)})}"))
+    back = urlencode({REDIRECT_FIELD_NAME: _back(request)})
+    return answers.no_store(_to(f"{body['step']}?{back}"))
+
+
+def missing(decision: Decision) -> dict[str, str]:
+    """Return what a JSON client reads at a door that asks for a fresh proof."""
+    stepping_up = decision.verdict in (Verdict.STEP_UP, Verdict.CHALLENGE)
+    code = steps.JSON_CODES[Verdict.STEP_UP if stepping_up else Verdict.ENROL]
+    url = resolve_url("hardening:step_up" if stepping_up else "hardening:enrol")
+    return {"code": code, "step": url, "reason": decision.reason.value}
 
 
 def _back(request: HttpRequest) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import DisallowedHost
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
+from django.urls import get_script_prefix
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 MAX_NEXT_LENGTH = 2000
 UNAVAILABLE_SECONDS = 30
+REFUSALS = (401, 403)
 _R = TypeVar("_R", bound="HttpResponseBase")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 
@@ -61,7 +63,7 @@ def safe_next(request: HttpRequest, url: str | None) -> str:
     if not url_has_allowed_host_and_scheme(url, allowed, require_https=request.is_secure()):
         return ""
     parts = urlsplit(url)
-    path = parts.path or "/"
+    path = parts.path or get_script_prefix()  # the site may live below a path of its host
     if not path.startswith("/") or path.startswith("//"):
         return ""
     return f"{path}?{parts.query}" if parts.query else path
@@ -102,6 +104,23 @@ def wants_json(request: HttpRequest, response: HttpResponseBase | None = None) -
     return response is not None and "json" in response.headers.get("Content-Type", "")
 
 
+def refuses_a_program(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """True for a 401 or 403 to a client that shows no HTML: a redirect would only mislead it."""
+    return response.status_code in REFUSALS and not accepts_html(request)
+
+
+def leads_to_login(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """True for the shape of ``redirect_to_login``: the query carries the current path.
+
+    So it is known whatever the login page's URL: the admin and others have their own.
+    """
+    if response.status_code != 302:  # noqa: PLR2004 - the shape of redirect_to_login
+        return False
+    query = urlsplit(response.headers.get("Location", "")).query
+    here = {request.get_full_path(), request.build_absolute_uri()}
+    return any(value in here for _name, value in parse_qsl(query))
+
+
 def no_store(response: _R) -> _R:
     """Forbid every cache to keep a response."""
     add_never_cache_headers(response)
@@ -114,13 +133,22 @@ def step_url(decision: Decision) -> str:
     return login_page() if name is None else resolve_url(name)
 
 
+def is_at_step(request: HttpRequest, decision: Decision) -> bool:
+    """True if this request is for the very page that `step` leads to."""
+    return request.path == urlsplit(step_url(decision)).path
+
+
+def missing(decision: Decision) -> dict[str, str]:
+    """Return what a JSON client reads about a refusal."""
+    code, reason = steps.json_code(decision), decision.reason.value
+    return {"code": code, "step": step_url(decision), "reason": reason}
+
+
 def step(decision: Decision, *, json: bool) -> HttpResponse:
     """Answer with the page that asks for what is missing, or with its code."""
-    url = step_url(decision)
     if json:
-        body = {"code": steps.json_code(decision), "step": url, "reason": decision.reason.value}
-        return no_store(JsonResponse(body, status=401))
-    return no_store(HttpResponseRedirect(url))
+        return no_store(JsonResponse(missing(decision), status=401))
+    return no_store(HttpResponseRedirect(step_url(decision)))
 
 
 def sign_in_again() -> HttpResponse:
@@ -144,4 +172,6 @@ def unavailable(request: HttpRequest, *, json: bool) -> HttpResponse:
         }
         response = HttpResponse(render_to_string("hardening/unavailable.html", context), status=503)
     response.headers["Retry-After"] = str(UNAVAILABLE_SECONDS)
+    # What the host's middleware behind ours had set is gone with the response that this replaces.
+    response.headers["X-Frame-Options"] = "DENY"
     return no_store(response)

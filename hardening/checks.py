@@ -7,6 +7,7 @@ never the database, so they run before ``migrate``.
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from hardening.backends import HardeningBackend
 from hardening.conf import conf, problems
 from hardening.core.values import Strength
 from hardening.factors import registry
+from hardening.flows import unguarded
 from hardening.host import MODEL_BACKEND, OUR_BACKEND
 from hardening.models import Account
 
@@ -34,6 +36,7 @@ log = logging.getLogger("hardening")
 MIDDLEWARE = "hardening.middleware.HardeningMiddleware"
 AUTH_MIDDLEWARE = "django.contrib.auth.middleware.AuthenticationMiddleware"
 NO_MAIL_BACKENDS = ("django.core.mail.backends.dummy.EmailBackend",)
+MAX_PLACES = 5  # named in one message
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
@@ -163,16 +166,66 @@ def tables_stand_beside_the_users(**_: Any) -> Iterable[CheckMessage]:
         )
 
 
+def api_authentication_asks(**_: Any) -> Iterable[CheckMessage]:
+    """E011: a stolen password or token opens what an API authenticates without asking."""
+    for listed, places in unguarded.find().items():
+        name, ours = unguarded.path(listed), unguarded.replacement(listed)
+        where = ", ".join(places[:MAX_PLACES]) + (", …" if len(places) > MAX_PLACES else "")
+        yield Error(
+            f"{name} authenticates requests and asks no decision, in {where}.",
+            hint=f"Put {ours!r} in its place."
+            if ours
+            else "Add 'hardening.contrib.drf.MeetsPolicy' to the permission classes there, or set "
+            "asks_decision = True on a class that asks by itself.",
+            id="hardening.E011",
+        )
+
+
+def user_names_are_unique(**_: Any) -> Iterable[CheckMessage]:
+    """E012: a name that two people share signs neither in; auth.E003 is about ModelBackend only."""
+    model = get_user_model()
+    name = model.USERNAME_FIELD
+    options: Any = model._meta  # noqa: SLF001 - as Django's own check does
+    unique = options.get_field(name).unique or any(
+        constraint.fields == (name,) for constraint in options.total_unique_constraints
+    )
+    if not unique and OUR_BACKEND in settings.AUTHENTICATION_BACKENDS:
+        yield Error(
+            f"{model.__name__}.{name} is not unique, and HardeningBackend finds people by it.",
+            hint=f"Add unique=True to the field, or list a subclass of {OUR_BACKEND!r} that tells "
+            "people of one name apart.",
+            id="hardening.E012",
+        )
+
+
 def mail_can_be_sent(**_: Any) -> Iterable[CheckMessage]:
     """W001: without mail nobody can prove a mailbox or be told of a theft."""
-    backend = settings.EMAIL_BACKEND
-    unset = backend == SMTP_BACKEND and settings.EMAIL_HOST == "localhost" and not settings.DEBUG
+    backend, server = _mail_goes_by()
+    unset = backend == SMTP_BACKEND and server == "localhost" and not settings.DEBUG
     if backend in NO_MAIL_BACKENDS or unset:
+        names = "MAILERS" if hasattr(settings, "MAILERS") else "EMAIL_HOST (or EMAIL_BACKEND)"
         yield Caution(
             "No mail server is configured: first sign-ins need a ticket, and nobody is told.",
-            hint="Set EMAIL_HOST (or EMAIL_BACKEND); until then use 'manage.py hardening_ticket'.",
+            hint=f"Set {names}; until then use 'manage.py hardening_ticket'.",
             id="hardening.W001",
         )
+
+
+def _mail_goes_by() -> tuple[str, str]:
+    """Return the default mail backend and its server, from the settings that this Django reads.
+
+    Since Django 6.1 that is `MAILERS`, where a site has it; `EMAIL_BACKEND` must then not be
+    read, and reading it elsewhere says that it is deprecated, which is the host's affair.
+    """
+    mailers: dict[str, Any] | None = getattr(settings, "MAILERS", None)
+    if mailers is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return settings.EMAIL_BACKEND, settings.EMAIL_HOST
+    default = mailers.get("default")
+    if default is None:
+        return NO_MAIL_BACKENDS[0], ""  # Django raises when we send
+    return default.get("BACKEND", SMTP_BACKEND), default.get("OPTIONS", {}).get("host", "localhost")
 
 
 def vault_has_its_own_keys(**_: Any) -> Iterable[CheckMessage]:
@@ -240,6 +293,8 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     floor_names_known_roles,
     floor_asks_what_can_be_reached,
     tables_stand_beside_the_users,
+    api_authentication_asks,
+    user_names_are_unique,
     mail_can_be_sent,
     kill_switch_is_off,
     publishers_are_covered,
