@@ -41,6 +41,9 @@ class HardeningBackend(ModelBackend):
         """
         if password is None:
             return None
+        if request is not None:
+            # Another backend may be the one that finds it right (allauth by e-mail, LDAP).
+            setattr(request, PASSWORD_MARK, True)
         user = super().authenticate(request, username=username, password=password, **kwargs)
         if user is None or _frozen(user):
             return None
@@ -56,9 +59,13 @@ class HardeningBackend(ModelBackend):
         **kwargs: Any,
     ) -> Any:
         """Do the same from async code; there is one implementation."""
-        return await sync_to_async(self.authenticate)(
-            request, username=username, password=password, **kwargs
-        )
+
+        # Arguments handed to `sync_to_async` stand in its frames, which an error report shows.
+        @sensitive_variables()
+        def attempt() -> Any:
+            return self.authenticate(request, username=username, password=password, **kwargs)
+
+        return await sync_to_async(attempt)()
 
     def get_user(self, user_id: Any) -> Any:
         """Return the user of a session with her facts attached, by one query.

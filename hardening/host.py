@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -59,9 +60,32 @@ def saves_every_request() -> bool:
     return bool(settings.SESSION_SAVE_EVERY_REQUEST)
 
 
+def uses_time_zones() -> bool:
+    """True where Django's datetimes are aware."""
+    return bool(settings.USE_TZ)
+
+
+def api_defaults() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the authentication and the permission classes of API views that name none.
+
+    Empty where Django REST framework is not installed; its own defaults where it is and the
+    site says nothing.
+    """
+    if not apps.is_installed("rest_framework"):
+        return (), ()
+    chosen = import_string("rest_framework.settings.api_settings")
+    authentication = tuple(chosen.DEFAULT_AUTHENTICATION_CLASSES)
+    return authentication, tuple(chosen.DEFAULT_PERMISSION_CLASSES)
+
+
 def session_serializer() -> Any:
     """Return the host's session serializer, so that what it stored can be stored again."""
     return import_string(settings.SESSION_SERIALIZER)()
+
+
+def backends() -> tuple[str, ...]:
+    """Return the dotted paths of the configured authentication backends."""
+    return tuple(settings.AUTHENTICATION_BACKENDS)
 
 
 def stands_in_for(backend: str) -> bool:
@@ -69,5 +93,7 @@ def stands_in_for(backend: str) -> bool:
 
     Installing the app must sign nobody out.
     """
+    if backend != MODEL_BACKEND:
+        return False
     configured = settings.AUTHENTICATION_BACKENDS
-    return backend == MODEL_BACKEND and backend not in configured and OUR_BACKEND in configured
+    return backend not in configured and OUR_BACKEND in configured

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import SynchronousOnlyOperation
-from django.http import HttpResponse
+from django.core.exceptions import PermissionDenied, SynchronousOnlyOperation
+from django.http import Http404, HttpResponse
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
 from hardening import answers, host, sessions
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-CSRF_META = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
-REFUSALS = (401, 403)
+REDIRECTS = (301, 302, 303, 307)
 
 log = logging.getLogger("hardening")
 
@@ -86,8 +86,11 @@ class HardeningMiddleware:
         session = getattr(request, "session", None)
         if isinstance(fault, FactsError) and session is not None:
             parking.set_mark(session, Mark(None))
-        if parking.mark_of(session) is None:
+        mark = parking.mark_of(session)
+        if mark is None:
             return None
+        if mark.view_saw_nobody and isinstance(fault, PermissionDenied | Http404):
+            return HttpResponse(status=403 if isinstance(fault, PermissionDenied) else 404)
         log.error("the view failed at %s while nobody was signed in", request.path, exc_info=fault)
         return HttpResponse(status=500)
 
@@ -97,31 +100,48 @@ class HardeningMiddleware:
 
 def _prepare(request: HttpRequest) -> None:
     sessions.watch(request.session)
-    request.hardening_csrf = {name: request.META.get(name) for name in CSRF_META}  # type: ignore[attr-defined]
-    inner, ainner = request.user, request.auser
-    request.user = SimpleLazyObject(lambda: _decided(request, inner))  # type: ignore[assignment]
-
-    async def auser() -> Any:
-        if not hasattr(request, "hardening_user"):
-            await sync_to_async(sessions.adopt_model_backend)(request.session)
-            user = await ainner()
-            request.hardening_user = await sync_to_async(_decided)(request, user)  # type: ignore[attr-defined]
-        return request.hardening_user  # type: ignore[attr-defined]
-
-    request.auser = auser
+    meta = request.META
+    request.hardening_csrf = {  # type: ignore[attr-defined]
+        "CSRF_COOKIE": meta.get("CSRF_COOKIE"),
+        "CSRF_COOKIE_NEEDS_UPDATE": meta.get("CSRF_COOKIE_NEEDS_UPDATE"),
+    }
+    _wrap_user(request)
+    request.auser = partial(_adecided, request, request.auser)
 
 
-def _decided(request: HttpRequest, inner: Any) -> Any:
+def _wrap_user(request: HttpRequest) -> None:
+    """Let the decision stand between Django's lazy user and whoever reads it.
+
+    Where Django's own object is still untouched, it is told to ask us: a second lazy object
+    around it would cost each page twice what the decision about an anonymous visitor does.
+    """
+    inner = request.user
+    kept = vars(inner) if type(inner) is SimpleLazyObject else {}
+    if kept.get("_wrapped") is empty:
+        kept["_setupfunc"] = partial(_decided, request, kept["_setupfunc"])
+    else:
+        request.user = SimpleLazyObject(partial(_decided, request, partial(_unwrapped, inner)))  # type: ignore[assignment]
+
+
+async def _adecided(request: HttpRequest, ainner: Callable[[], Awaitable[Any]]) -> Any:
+    if not hasattr(request, "hardening_user"):
+        await sync_to_async(sessions.adopt_model_backend)(request.session)
+        user = await ainner()
+        request.hardening_user = await sync_to_async(_decided)(request, partial(_unwrapped, user))  # type: ignore[attr-defined]
+    return request.hardening_user  # type: ignore[attr-defined]
+
+
+def _decided(request: HttpRequest, load: Callable[[], Any]) -> Any:
     """Return the user if the decision allows the session; else nobody, and a mark."""
-    user: Any = AnonymousUser()
+    user: Any = None
     try:
-        sessions.adopt_model_backend(request.session)
-        user = _unwrapped(inner)
-        if not user.is_authenticated:
-            return user
-        return _judged(request, user)
+        session = request.session
+        if session.session_key and session.get(BACKEND_SESSION_KEY) == host.MODEL_BACKEND:
+            sessions.adopt_model_backend(session)
+        user = load()
+        return _judged(request, user) if user.is_authenticated else user
     except NotMigratedError:
-        return user
+        return AnonymousUser() if user is None else user
     except SynchronousOnlyOperation:  # an async view reads request.user: Django's own clear error
         raise
     except Exception:
@@ -171,9 +191,14 @@ def _concerned(request: HttpRequest) -> bool:
     session = request.session
     if parking.mark_of(session) is not None:
         return True
-    if not host.saves_every_request():
-        sessions.keep_cookie(session, presented=host.session_cookie_name() in request.COOKIES)
-    return bool(session.accessed) and sessions.PARKED_KEY in session
+    if not session.accessed:
+        return False
+    if session.is_empty():
+        presented = host.session_cookie_name() in request.COOKIES
+        if presented and not host.saves_every_request():
+            sessions.keep_cookie(session, presented=presented)
+        return False
+    return sessions.is_loaded(session) and sessions.PARKED_KEY in session
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -188,7 +213,11 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
 def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> HttpResponseBase:
     """Answer in place of the view: 503, the login page, or the step that is missing."""
     _forget_user(request)
-    json = answers.wants_json(request, response)
+    if _is_open_to_nobody(request, mark):
+        _drop_messages(request)
+        request.session.flush()
+        return response
+    json = answers.refuses_a_program(request, response) or answers.wants_json(request, response)
     _release(response)
     if mark.decision is None:
         if mark.undo:
@@ -200,16 +229,38 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
         request.session.flush()  # once more: the view may have gone on writing
     if mark.row is not None:
         _drop_messages(request)
-        heading = (
-            response.headers.get("Location") if response.status_code in (301, 302, 303, 307) else ""
-        )
+        heading = _heading(request, response, mark) if mark.signing_in else None
         parking.conceal(
             request.session,
             mark.row,
             mid_life=mark.mid_life,
-            next_url=answers.safe_next(request, heading if mark.signing_in else None),
+            next_url=answers.safe_next(request, heading),
         )
     return _keep_csrf(response, answers.step(mark.decision, json=json))
+
+
+def _is_open_to_nobody(request: HttpRequest, mark: Mark) -> bool:
+    """True if somebody who may not sign in is at a page that is there for signing in.
+
+    A middleware that signs her in on each request would else be led to the login page for ever.
+    The page itself was made for nobody: such a login is anonymous before any view runs.
+    """
+    if mark.decision is None or mark.decision.verdict not in parking.OVER or not mark.by_middleware:
+        return False
+    ours = getattr(request, "hardening_step", False)
+    return bool(ours) or answers.is_at_step(request, mark.decision)
+
+
+def _heading(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> str | None:
+    """Return where a sign-in was heading: to where the view redirects.
+
+    A sign-in by a middleware happens on the way to some page. That page is the one to come back
+    to, unless the middleware itself leads on; a login page in between is not.
+    """
+    redirects = response.status_code in REDIRECTS
+    if mark.by_middleware and (not redirects or answers.leads_to_login(request, response)):
+        return request.get_full_path() if answers.is_navigation(request) else None
+    return response.headers.get("Location") if redirects else None
 
 
 def _undo_login(request: HttpRequest) -> None:
@@ -267,8 +318,8 @@ def _towards_step(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
     The shape of ``redirect_to_login`` is known by its query, which carries the current path,
     whatever the login page's URL: the admin and others have their own.
     """
-    to_login = _leads_to_login(request, response)
-    refused = response.status_code in REFUSALS and not answers.accepts_html(request)
+    to_login = answers.leads_to_login(request, response)
+    refused = answers.refuses_a_program(request, response)
     if not to_login and not refused:
         return response
     now = int(time.time())
@@ -279,7 +330,8 @@ def _towards_step(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
         _release(response)
         return answers.unavailable(request, json=answers.wants_json(request, response))
     if waiting is None:
-        record.drop(request.session, now=now)
+        # The handle stays: a cookie written now would replace that of the completed sign-in, if
+        # this request was on its way meanwhile (sessions in signed cookies).
         return response
     if to_login and answers.is_navigation(request):
         record.head_for(waiting, answers.safe_next(request, request.get_full_path()))
@@ -287,11 +339,3 @@ def _towards_step(request: HttpRequest, response: HttpResponseBase) -> HttpRespo
     json = refused or answers.wants_json(request, response)
     decision = waiting.decision
     return _keep_csrf(response, answers.step(decision, json=json))
-
-
-def _leads_to_login(request: HttpRequest, response: HttpResponseBase) -> bool:
-    if response.status_code != 302:  # noqa: PLR2004 - the shape of redirect_to_login
-        return False
-    query = urlsplit(response.headers.get("Location", "")).query
-    here = {request.get_full_path(), request.build_absolute_uri()}
-    return any(value in here for _, value in parse_qsl(query))

@@ -14,7 +14,7 @@ between would be missed until the next one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hardening.conf import conf
@@ -27,8 +27,11 @@ from hardening.moments import unix
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from hardening.conf import Conf
+
 DAY_SECONDS = 24 * 60 * 60
 ALWAYS = 0  # a floor without a date is due since the epoch
+MAX_MERGED = 1000  # combinations of roles that people really are in; each is a few hundred bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +48,38 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """All policies of one revision. `roles` are those that a policy names, in a fixed order."""
+    """All policies of one revision.
+
+    `roles` are those that a policy names, in a fixed order: whose membership must be known. What
+    policies amount to is worked out once for each combination of roles.
+    """
 
     revision: int
     policies: tuple[Policy, ...]
+    roles: tuple[str, ...] = field(init=False, compare=False)
+    _merged: dict[frozenset[str], Requirement] = field(
+        init=False, compare=False, repr=False, default_factory=dict
+    )
 
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The roles whose membership must be known."""
-        return tuple(dict.fromkeys(policy.role for policy in self.policies))
+    def __post_init__(self) -> None:
+        """Name the roles."""
+        named = tuple(dict.fromkeys(policy.role for policy in self.policies))
+        object.__setattr__(self, "roles", named)
 
     def requirement(self, member_of: Collection[str]) -> Requirement:
         """Merge the policies that cover a member of these roles."""
-        return merge(policy for policy in self.policies if policy.role in member_of)
+        key = frozenset(member_of)
+        merged = self._merged.get(key)
+        if merged is None:
+            if len(self._merged) >= MAX_MERGED:
+                self._merged.clear()
+            merged = merge(policy for policy in self.policies if policy.role in key)
+            self._merged[key] = merged
+        return merged
 
 
 _held: PolicySet | None = None
-_held_floor: tuple[Policy, ...] = ()
+_held_conf: Conf | None = None
 
 
 def floor() -> tuple[Policy, ...]:
@@ -77,20 +95,20 @@ def floor() -> tuple[Policy, ...]:
 
 
 def current() -> PolicySet:
-    """Return the policies this process holds; read them if it holds none or the floor changed."""
-    if _held is None or _held_floor != floor():
+    """Return the policies this process holds; read them if it holds none or settings changed."""
+    if _held is None or _held_conf is not conf():
         return read()
     return _held
 
 
 def read() -> PolicySet:
     """Read the policies from the database and hold them."""
-    global _held, _held_floor  # noqa: PLW0603 - one value per process, replaced whole
-    _held_floor = floor()
+    global _held, _held_conf  # noqa: PLW0603 - one value per process, replaced whole
+    _held_conf = conf()
     revision = SiteState.objects.filter(pk=SITE_PK).values_list("policy_revision", flat=True)
     known = revision.first() or 0
     rows = RolePolicy.objects.exclude(mode=Mode.OFF)
-    _held = PolicySet(known, (*_held_floor, *(from_row(row) for row in rows)))
+    _held = PolicySet(known, (*floor(), *(from_row(row) for row in rows)))
     return _held
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_save
 
-from hardening import answers, sessions, signals
+from hardening import answers, host, sessions, signals
 from hardening.core.values import ProofKind
 from hardening.facts import NotMigratedError
 from hardening.flows import login, parking
@@ -35,7 +35,8 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
     if not sessions.signs_in(session, user) or not _by_login(request):
         return  # said by something that signs in without a session, such as a token package
     now = int(time.time())
-    password = user.__dict__.pop(login.PASSWORD_MARK, False)
+    by_ours = user.__dict__.pop(login.PASSWORD_MARK, False)
+    password = by_ours or getattr(request, login.PASSWORD_MARK, False)
     in_view = getattr(request, "hardening_in_view", False)
     where = answers.where(request)
     try:
@@ -61,6 +62,9 @@ def _carry_out(
     request: Any, user: Any, arrival: Arrival, decision: Decision | None, *, in_view: bool
 ) -> None:
     session = request.session
+    if arrival in (Arrival.COMPLETED, Arrival.STANDS):
+        # Where a middleware signs in, nobody need read `request.user` as the middleware made it.
+        request.hardening_decision = decision
     if arrival is Arrival.COMPLETED:
         signals.login_completed.send_robust(sender=type(user), user=user, request=request)
         return
@@ -71,6 +75,9 @@ def _carry_out(
         _make_anonymous(request)
     if arrival is Arrival.KEPT:
         _undo_token_rotation(request)
+        presented = request.COOKIES.get(host.session_cookie_name())
+        if presented and not in_view:
+            sessions.keep_key(session, presented)
     elif arrival is Arrival.PARKED and decision is not None:
         signals.login_parked.send_robust(
             sender=type(user), user=user, request=request, reason=decision.reason

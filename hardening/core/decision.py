@@ -65,8 +65,7 @@ def decide(need: Need, who: Who, session: Session, *, now: int, enforce: bool = 
     Returns:
         The verdict with its reason, the choices that lead on, and notes for the pages.
     """
-    rows: tuple[_Row, ...] = (_account, _ended, *(_RESTRICTIONS if enforce else ()))
-    for row in rows:
+    for row in _ROWS if enforce else _ALWAYS:
         decision = row(need, who, session, now)
         if decision is not None:
             return decision
@@ -121,8 +120,7 @@ def _factor(_need: Need, who: Who, session: Session, now: int) -> Decision | Non
 
 def _risk(_need: Need, who: Who, session: Session, _now: int) -> Decision | None:
     """Row 4: a right password alone, on a browser nobody knows, in a bad hour."""
-    beyond = session.has(*BeyondPassword, ProofKind.UNKNOWN)
-    if session.known_browser or beyond:
+    if session.known_browser or session.has(*BeyondPassword, ProofKind.UNKNOWN):
         return None
     guarded = who.requirement.password_mode in (PasswordMode.WARN, PasswordMode.ENFORCE)
     if who.password_breached and guarded:
@@ -153,10 +151,9 @@ def _recovered(need: Need, who: Who, session: Session, now: int) -> Decision | N
 
 def _mandate(need: Need, who: Who, session: Session, now: int) -> Decision | None:
     """Row 6: a policy is due that no factor of this account reaches."""
-    required = required_strength(who, now)
     if need.kind is NeedKind.ENROL or who.break_glass:
         return None  # row 8 has the rule for whoever wants to enrol
-    if not due(who, now) or strongest(who) >= required:
+    if not due(who, now) or strongest(who) >= required_strength(who, now):
         return None
     reason = Reason.RESET_FACTOR_REQUIRED if who.must_enrol else Reason.POLICY_REQUIRES_FACTOR
     return _towards_enrolment(who, session, now, reason)
@@ -190,7 +187,9 @@ def _freshness(need: Need, who: Who, session: Session, now: int) -> Decision | N
     return Decision(Verdict.STEP_UP, Reason.PROOF_TOO_OLD, choices)
 
 
-_RESTRICTIONS = (_factor, _risk, _recovered, _mandate, _password, _freshness)
+_ALWAYS: tuple[_Row, ...] = (_account, _ended)
+_RESTRICTIONS: tuple[_Row, ...] = (_factor, _risk, _recovered, _mandate, _password, _freshness)
+_ROWS = (*_ALWAYS, *_RESTRICTIONS)
 
 
 # --- enrolment --------------------------------------------------------------------------------

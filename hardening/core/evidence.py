@@ -21,7 +21,7 @@ from hardening.core.values import (
 
 def due(who: Who, now: int) -> tuple[Demand, ...]:
     """Return the demands whose deadline has passed; a reset factor is one of its own."""
-    listed = tuple(demand for demand in who.requirement.demands if demand.due <= now)
+    listed = tuple([demand for demand in who.requirement.demands if demand.due <= now])
     return (*listed, Demand(Strength.ANY, due=now, role="")) if who.must_enrol else listed
 
 

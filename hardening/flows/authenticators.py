@@ -73,8 +73,13 @@ def overview(user: Any) -> Security:
 
 
 def named(user: Any, decision: Decision) -> list[tuple[int, str]]:
-    """Return (id, name) of the authenticators that a decision offers, last used first."""
+    """Return (id, name) of the authenticators to choose from, last used first.
+
+    Empty where the decision offers no more than one: there is nothing to choose.
+    """
     offered = [choice.factor_id for choice in decision.choices if choice.factor_id is not None]
+    if len(offered) <= 1:
+        return []
     rows = Factor.objects.owned(user.pk).confirmed().filter(pk__in=offered)
     return [(row.pk, row.name) for row in rows.order_by("-last_used_at", "pk")]
 

@@ -71,9 +71,13 @@ def arrive(
         FactsError: If nobody can tell; the caller takes the login out and answers 503.
         NotMigratedError: If our tables are missing.
     """
-    vars(user).pop(facts.ATTRIBUTE, None)  # what a backend attached stays on no user object
-    found = facts.fresh(user)
-    if kind is ProofKind.UNKNOWN and record.continues(session, user, now=now):
+    sessions.adopt_model_backend(session)  # many a site names Django's own in `login()`
+    attached = vars(user).pop(facts.ATTRIBUTE, None)  # it stays on no user object
+    # Read a moment ago, when our backend checked the password; else by nobody knows whom.
+    found = attached if attached and kind is ProofKind.PASSWORD else facts.fresh(user)
+    # A middleware may sign the same person in with each request, even by a password.
+    repeats = kind is ProofKind.UNKNOWN or not in_view
+    if repeats and record.continues(session, user, now=now):
         kept = record.waiting(session, now=now)
         if kept is not None:
             sessions.take_login(session)
@@ -81,7 +85,7 @@ def arrive(
                 set_mark(session, Mark(kept.decision, kept.row))
             return Arrival.KEPT, kept.decision
     _forget_other(session, user, now=now)
-    if kind is ProofKind.UNKNOWN and not in_view:
+    if not in_view:
         standing = _standing(session, found, now)
         if standing is not None:
             return Arrival.STANDS, standing
@@ -92,11 +96,12 @@ def arrive(
         _settle(session, found, state, decision, now=now, where=where)
         return Arrival.COMPLETED, decision
     if decision.verdict in OVER:
-        end(session, user, decision, now=now, where=where)
+        end(session, user, decision, by_middleware=not in_view, now=now, where=where)
         return Arrival.ENDED, decision
     row = park(session, found, state, decision, announced=True, now=now)
     sessions.take_login(session)
-    set_mark(session, Mark(decision, row, mid_life=sessions.was_live(session)))
+    mid_life = sessions.was_live(session)
+    set_mark(session, Mark(decision, row, mid_life=mid_life, by_middleware=not in_view))
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
     return Arrival.PARKED, decision
 

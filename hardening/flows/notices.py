@@ -18,6 +18,7 @@ from hardening.throttle.database import reserve
 
 WRONG_CODE = "mail:wrong_code"
 THROTTLED = "event:throttled"
+UNWELCOME = "event:request"
 
 
 def address_book(user: Any, *, now: int) -> Known:
@@ -53,9 +54,9 @@ def wrong_code(user: Any, *, now: int, where: Where) -> None:
         tell(user, "wrong_code", {}, now=now, where=where)
 
 
-def worth_recording(user: Any, *, now: int) -> bool:
-    """True for the first refusals by the throttle, not for each of a flood of them."""
-    return _within_budget(THROTTLED, user, now)
+def worth_recording(user: Any, *, now: int, what: str = THROTTLED) -> bool:
+    """True for the first refusals by the throttle (or `what`), not for each of a flood of them."""
+    return _within_budget(what, user, now)
 
 
 def notice(

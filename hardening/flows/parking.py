@@ -40,11 +40,17 @@ class Mark:
     row: ParkedLogin | None = None
     mid_life: bool = False
     undo: bool = False  # take back what the login view wrote
+    by_middleware: bool = False  # `login()` was called before any view ran
 
     @property
     def signing_in(self) -> bool:
         """Whether this is a sign-in, and not a live session that was stopped."""
         return self.row is not None and self.row.purpose == Purpose.LOGIN
+
+    @property
+    def view_saw_nobody(self) -> bool:
+        """Whether the view met a visitor, and not somebody whom it had signed in itself."""
+        return self.row is not None and (self.by_middleware or not self.signing_in)
 
 
 def mark_of(session: SessionBase | None) -> Mark | None:
@@ -94,11 +100,12 @@ def conceal(session: SessionBase, row: ParkedLogin, *, mid_life: bool, next_url:
         written = {**(record.open_data(row) or {}), **written}
     row.data = record.seal_data(row, written)
     row.next = next_url or row.next
-    if not ParkedLogin.objects.filter(pk=row.pk, handle=row.handle).update(
+    rolled_back = not ParkedLogin.objects.filter(pk=row.pk, handle=row.handle).update(
         data=row.data, next=row.next
-    ):
+    )
+    if rolled_back:
         row.save(force_insert=True)
-    if session.session_key and not session.exists(session.session_key):
+    if sessions.is_lost(session, rolled_back=rolled_back):
         kept = dict(session.items())
         session.create()
         session.update(kept)
@@ -110,8 +117,16 @@ def record_parked(event: Event, user: Any, decision: Decision, *, now: int, wher
     audit.record(event, user=user, reason=decision.reason, data=data, now=now, where=where)
 
 
-def end(session: SessionBase, user: Any, decision: Decision, *, now: int, where: Where) -> None:
+def end(
+    session: SessionBase,
+    user: Any,
+    decision: Decision,
+    *,
+    by_middleware: bool = False,
+    now: int,
+    where: Where,
+) -> None:
     """End a session for good; the response is the login page."""
     session.flush()
-    set_mark(session, Mark(decision))
+    set_mark(session, Mark(decision, by_middleware=by_middleware))
     audit.record(Event.SESSION_ENDED, user=user, reason=decision.reason, now=now, where=where)

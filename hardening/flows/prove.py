@@ -187,9 +187,9 @@ def _accept(
     where: Where,
 ) -> Judged:
     reservation.refund()
-    ParkedLogin.objects.refund_try(waiting.row.pk)
+    stand = proof.kind is ProofKind.FACTOR  # a recovery code less is a new fact
     try:
-        after = record.add_proof(waiting, proof, now=now)
+        after = record.add_proof(waiting, proof, tried=True, facts_stand=stand, now=now)
     except RecordGoneError:
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="record_over")
         return Judged(accepted=False)
@@ -208,7 +208,8 @@ def judge_code(row: Factor | None, user: Any, code: str, *, known: bool, now: in
     if finding is Finding.UNSEALABLE:
         audit.record(Event.VAULT_FAULT, user=user, data={"factor": row.pk}, now=now)
     elif finding is Finding.RIGHT:
-        Factor.objects.forgive(row.pk, known_browser=known)
+        if row.failures_known if known else row.failures_unknown:
+            Factor.objects.forgive(row.pk, known_browser=known)
         signals.factor_used.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
     elif Factor.objects.count_failure(row.pk, known_browser=known):
         _disabled(row, user, now=now)

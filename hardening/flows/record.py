@@ -13,10 +13,11 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, get_user_model
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, load_backend
+from django.db.models import F
 from django.utils.crypto import constant_time_compare
 
-from hardening import facts, sessions, vault
+from hardening import facts, host, sessions, vault
 from hardening.conf import conf
 from hardening.core.decision import decide
 from hardening.core.values import Decision, Need, NeedKind, Proof, ProofKind, Session, Verdict, Who
@@ -184,20 +185,41 @@ def continues(session: SessionBase, user: Any, *, now: int) -> bool:
     )
 
 
-def add_proof(found: Waiting, proof: Proof, *, now: int, **values: Any) -> Waiting:
+def add_proof(
+    found: Waiting,
+    proof: Proof,
+    *,
+    tried: bool = False,
+    facts_stand: bool = False,
+    now: int,
+    **values: Any,
+) -> Waiting:
     """Store one more proof on a record and ask the decision again.
 
     Two tabs may prove at once: the write goes through only if nobody wrote since the read.
+
+    Args:
+        found: The record, as this request found it.
+        proof: What was proven.
+        tried: A try was reserved for it (`reserve_try`); it is given back by the same write.
+        facts_stand: Proving this changed nothing about the account; else its facts are read anew.
+        now: Unix seconds.
+        values: Further columns.
 
     Raises:
         RecordGoneError: If the record ended meanwhile.
     """
     row = found.row
+    refund = {"failures": F("failures") - 1} if tried else {}
     for _ in range(MAX_PROOF_WRITES):
         proofs = sessions.add_proof(_proofs(row), proof)
         fields = {"proofs": json.dumps(sessions.proofs_to(proofs)), **values}
-        if ParkedLogin.objects.swap_proofs(row.pk, seen=row.version, values=fields):
-            row.refresh_from_db()
+        written = {**fields, **refund}
+        if ParkedLogin.objects.swap_proofs(row.pk, seen=row.version, values=written):
+            for name, value in {**fields, "version": row.version + 1}.items():
+                setattr(row, name, value)
+            if facts_stand:
+                return _decided(found, row, found.who, now)
             return refreshed(found, row, now=now)
         latest = ParkedLogin.objects.filter(pk=row.pk, finished_at__isnull=True).first()
         if latest is None:
@@ -215,6 +237,10 @@ def moved_on(found: Waiting) -> bool:
 def refreshed(found: Waiting, row: ParkedLogin, *, now: int) -> Waiting:
     """Return the record with its owner's facts read anew and the decision asked again."""
     who = facts.fresh(found.user).who(known_browser=found.session.known_browser)
+    return _decided(found, row, who, now)
+
+
+def _decided(found: Waiting, row: ParkedLogin, who: Who, now: int) -> Waiting:
     state = _state(row)
     if row.purpose == Purpose.ENROL:
         others = tuple(proof for proof in found.session.proofs if proof not in state.proofs)
@@ -267,6 +293,11 @@ def auth_hash(user: Any) -> str:
     return str(user.get_session_auth_hash()) if hasattr(user, "get_session_auth_hash") else ""
 
 
+def auth_hashes(user: Any) -> list[str]:
+    """Return the hashes that a session of today may bear, those under older keys included."""
+    return [auth_hash(user), *getattr(user, "get_session_auth_fallback_hash", list)()]
+
+
 def _load(
     session: SessionBase, key: str, *, now: int
 ) -> tuple[ParkedLogin, Any, Who, Session] | None:
@@ -276,7 +307,7 @@ def _load(
     row = ParkedLogin.objects.waiting(now=now).filter(handle=digest).first()
     if row is None:
         return None
-    user = get_user_model()._base_manager.filter(pk=row.user_id).first()  # noqa: SLF001
+    user = _owner(row)
     if user is None or not _same_password(user, row):
         ParkedLogin.objects.end(row.pk, now=now)
         return None
@@ -285,12 +316,27 @@ def _load(
     except (KeyError, TypeError, ValueError):  # written by another version of us
         ParkedLogin.objects.end(row.pk, now=now)
         return None
-    return row, user, facts.fresh(user).who(known_browser=state.known_browser), state
+    return row, user, facts.of(user).who(known_browser=state.known_browser), state
+
+
+def _owner(row: ParkedLogin) -> Any:
+    """Return whom the backend that signed her in would load for a session; `None` for nobody.
+
+    So a default manager that hides somebody (another tenant's, a deleted one) hides her here too.
+    """
+    if row.backend not in host.backends():
+        return None
+    try:
+        return load_backend(row.backend).get_user(row.user_id)
+    except facts.FactsError:
+        raise
+    except Exception as fault:
+        message = "the owner of a sign-in that waits could not be loaded"
+        raise facts.FactsError(message) from fault
 
 
 def _same_password(user: Any, row: ParkedLogin) -> bool:
-    hashes = [auth_hash(user), *getattr(user, "get_session_auth_fallback_hash", list)()]
-    return any(constant_time_compare(one, row.auth_hash) for one in hashes)
+    return any(constant_time_compare(one, row.auth_hash) for one in auth_hashes(user))
 
 
 def _state(row: ParkedLogin) -> Session:

@@ -50,8 +50,9 @@ def issue_ticket(
     user: Any, random: bytes, *, actor: Any = None, now: int, where: Where = NOWHERE
 ) -> str:
     """Make an enrolment ticket and return it, once."""
+    account = Account.objects.of(user.pk)  # before: a lock needs a row
     with transaction.atomic():
-        Account.objects.lock(Account.objects.of(user.pk).pk)  # two at once leave one that works
+        Account.objects.lock(account.pk)  # two at once leave one that works
         shown = ticket.issue(user.pk, random, now=now)
     audit.record(Event.TICKET_ISSUED, user=user, actor=actor, now=now, where=where)
     return shown
@@ -63,9 +64,8 @@ def demand_password_change(
     """Make people choose a new password before anything else; effective on the next request."""
     count = 0
     for user in users:
-        with transaction.atomic():
-            account = Account.objects.of(user.pk)
-            Account.objects.filter(pk=account.pk).update(must_change="operator")
+        account = Account.objects.of(user.pk)
+        Account.objects.filter(pk=account.pk).update(must_change="operator")
         tell(user, "password_change_required", _by(actor), now=now)
         audit.record(Event.PASSWORD_CHANGE_DEMANDED, user=user, actor=actor, now=now, where=where)
         count += 1

@@ -12,11 +12,12 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
 
 from hardening import policies, roles
+from hardening.flows import unguarded
 from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
 from hardening.moments import moment
 
 NOT_COVERED = (
-    "Requests that authenticate without a session (API tokens, HTTP Basic): no decision is asked.",
+    "Requests that authenticate without a session, outside Django REST framework's views.",
     "Code that calls django.contrib.auth.get_user() on a session outside a request (Channels).",
 )
 KEEP_TICKETS = timedelta(days=1)
@@ -26,7 +27,9 @@ def report() -> dict[str, Any]:
     """Return policies with their members, counts, and what is not covered."""
     model = get_user_model()
     factor = Factor.objects.confirmed().filter(user_id=OuterRef("pk"))
-    users = model._base_manager.filter(is_active=True)  # noqa: SLF001 - everybody
+    users = model._base_manager.all()  # noqa: SLF001 - everybody
+    if any(field.name == "is_active" for field in model._meta.get_fields()):  # noqa: SLF001
+        users = users.filter(is_active=True)
     floor = len(policies.floor())
     listed = [
         _policy(policy, users.annotate(has_factor=Exists(factor)), from_floor=index < floor)
@@ -39,9 +42,15 @@ def report() -> dict[str, Any]:
             "with a second factor": users.filter(Exists(factor)).count(),
             "unused recovery codes": RecoveryCode.objects.filter(used_at__isnull=True).count(),
             "sign-ins on their way": ParkedLogin.objects.filter(finished_at__isnull=True).count(),
+            "API authentication classes that ask nothing": len(unguarded.find()),
         },
-        "not_covered": list(NOT_COVERED),
+        "not_covered": [*_api(), *NOT_COVERED],
     }
+
+
+def _api() -> list[str]:
+    listed = unguarded.find().items()
+    return [f"{unguarded.path(one)}, in {', '.join(doors)}: no decision." for one, doors in listed]
 
 
 def _policy(policy: policies.Policy, users: Any, *, from_floor: bool) -> dict[str, Any]:

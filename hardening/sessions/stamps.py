@@ -124,7 +124,7 @@ def proofs_from(listed: Iterable[Iterable[Any]]) -> tuple[Proof, ...]:
         ValueError: If a list is not one that `proofs_to` made.
     """
     return tuple(
-        Proof(ProofKind(kind), at, epoch, factor_id) for kind, at, epoch, factor_id in listed
+        [Proof(ProofKind(kind), at, epoch, factor_id) for kind, at, epoch, factor_id in listed]
     )
 
 
@@ -170,9 +170,15 @@ def signs_in(session: SessionBase, user: Any) -> bool:
 
 
 def adopt_model_backend(session: SessionBase) -> None:
-    """Read a session that names Django's own backend, no longer configured, as ours."""
+    """Read a session that names Django's own backend, no longer configured, as ours.
+
+    By itself this is no reason to store it: installing the app costs no write and no cookie, and
+    taking it out again leaves the session good.
+    """
     if host.stands_in_for(session.get(BACKEND_SESSION_KEY, "")):
+        modified = session.modified
         session[BACKEND_SESSION_KEY] = host.OUR_BACKEND
+        session.modified = modified
 
 
 def dumps(data: dict[str, Any]) -> bytes:

@@ -9,9 +9,11 @@ would cost a query and gain ``Vary: Cookie``.
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import CreateError
 from django.middleware.csrf import CSRF_SESSION_KEY
 
 from hardening.sessions.stamps import AUTH_KEYS, ENROL_KEY, PARKED_KEY, STAMP_KEY
@@ -31,36 +33,72 @@ def watch(session: SessionBase) -> None:
     A session that is flushed was loaded with nothing from then on: what it held before belonged
     to somebody whose session has ended.
     """
-    load, aload, flush, aflush = session.load, session.aload, session.flush, session.aflush
+    # Of the class, not of the object: four closures a request would each keep the session in a
+    # cycle, to be found by the garbage collector. A proxy's `__class__` is the engine's.
+    engine = session.__class__
+    session.__class__ = _watched.get(engine) or _watching(engine)  # type: ignore[assignment]
     setattr(session, _PRESENTED, session.session_key)
 
-    def watched_load() -> dict[str, Any]:
-        data = load()
-        setattr(session, _BEFORE, copy.deepcopy(data))
-        return data
 
-    async def watched_aload() -> dict[str, Any]:
-        data = await aload()
-        setattr(session, _BEFORE, copy.deepcopy(data))
-        return data
+_watched: dict[type[SessionBase], type[SessionBase]] = {}
 
-    def watched_flush() -> None:
-        flush()
-        setattr(session, _BEFORE, {})
 
-    async def watched_aflush() -> None:
-        await aflush()
-        setattr(session, _BEFORE, {})
+def _watching(engine: type[SessionBase]) -> type[SessionBase]:
+    """Return a subclass of a session engine that remembers what it loads, made once a class."""
 
-    session.load = watched_load  # type: ignore[method-assign]
-    session.aload = watched_aload  # type: ignore[method-assign]
-    session.flush = watched_flush  # type: ignore[method-assign]
-    session.aflush = watched_aflush  # type: ignore[method-assign]
+    class Watched(engine):  # type: ignore[valid-type, misc]
+        def load(self) -> dict[str, Any]:
+            return _remembered(self, super().load())
+
+        async def aload(self) -> dict[str, Any]:
+            return _remembered(self, await super().aload())
+
+        def flush(self) -> None:
+            super().flush()
+            setattr(self, _BEFORE, {})
+
+        async def aflush(self) -> None:
+            await super().aflush()
+            setattr(self, _BEFORE, {})
+
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(Watched, name, getattr(engine, name))
+    _watched[engine] = _watched[Watched] = Watched
+    return Watched
+
+
+def _remembered(session: SessionBase, data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        before = _copied(data)
+    except RecursionError:  # something that holds itself, by a serializer of the host's own
+        before = copy.deepcopy(data)
+    setattr(session, _BEFORE, before)
+    return data
+
+
+def _copied(value: Any) -> Any:
+    """Return a deep copy, fast for what JSON can hold: each signed-in request makes one."""
+    kind = type(value)
+    if kind is str or kind is int or value is None:
+        return value
+    if kind is dict:
+        return {key: _copied(one) for key, one in value.items()}
+    if kind is list:
+        return [_copied(one) for one in value]
+    return copy.deepcopy(value)
 
 
 def is_watched(session: SessionBase) -> bool:
     """True if the middleware watches this session, and so will see the response."""
-    return "load" in vars(session)
+    return hasattr(session, _PRESENTED)
+
+
+def is_loaded(session: SessionBase) -> bool:
+    """True if this session's data are at hand: asking costs nothing, in a coroutine neither.
+
+    ``accessed`` alone says only that somebody tried to read it.
+    """
+    return bool(session.accessed) and "_session_cache" in vars(session)
 
 
 def was_live(session: SessionBase) -> bool:
@@ -87,7 +125,34 @@ def undo(session: SessionBase) -> None:
     session.update(before)
     if before and presented:
         session._session_key = presented  # noqa: SLF001 - Django has no public way
-        session.save(must_create=True)  # whatever its key was, the flush deleted it
+        # The flush deleted it, whatever its key was; a rolled back transaction brings it back.
+        session.save(must_create=not session.exists(presented))
+
+
+def keep_key(session: SessionBase, presented: str) -> None:
+    """Take back the new key that a repeated ``login()`` gave a session which came with another.
+
+    A sign-in repeated with each request would else give each a key of its own, and of two
+    requests side by side the second would find no session and begin a sign-in anew.
+    """
+    made = session.session_key
+    if made == presented or not session.exists(made):  # a session in a cookie has no key
+        return
+    session.delete(made)
+    session._session_key = presented  # noqa: SLF001 - Django has no public way
+    with suppress(CreateError):  # the other request was first; the middleware saves as ever
+        session.save(must_create=True)
+
+
+def is_lost(session: SessionBase, *, rolled_back: bool) -> bool:
+    """True if this session's key names nothing, so that storing it would be a 400.
+
+    A key made in a transaction that was rolled back is gone with it, even where a cache in front
+    of the database still says that it exists.
+    """
+    key = session.session_key
+    made_here = key != getattr(session, _PRESENTED, None)
+    return bool(key) and ((rolled_back and made_here) or not session.exists(key))
 
 
 def set_completing(session: SessionBase, *, completing: bool) -> None:

@@ -10,6 +10,8 @@ import pytest
 import time_machine
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.contrib.sessions.backends.file import SessionStore as FileStore
+from django.db import connection
 from django.test import Client
 
 from hardening import policies, testing
@@ -19,6 +21,7 @@ PASSWORD = "correct horse battery staple"
 START = 1_795_262_400  # 2026-11-21 12:00 UTC, the start of a TOTP step
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 JSON = {"Accept": "application/json"}
+ENGINES = ("db", "cached_db", "cache", "file", "signed_cookies")
 PAGES = (
     "overview",
     "login",
@@ -55,6 +58,23 @@ def clock() -> Iterator[Any]:
     """Hold the clock at `START`; `clock.shift(seconds)` moves it."""
     with time_machine.travel(START, tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request, settings, tmp_path, monkeypatch) -> str:
+    """Each store of sessions that Django has; its short name."""
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{request.param}"
+    settings.SESSION_FILE_PATH = str(tmp_path)
+    monkeypatch.setattr(FileStore, "_storage_path", str(tmp_path), raising=False)
+    return request.param
+
+
+@pytest.fixture
+def atomic_requests() -> Iterator[None]:
+    """Make each request one transaction, as many hosts do; mark the test transaction=True."""
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    yield
+    connection.settings_dict["ATOMIC_REQUESTS"] = False
 
 
 def person(name: str, **fields: Any) -> User:

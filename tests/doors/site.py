@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import PasswordResetConfirmView
-from django.db import transaction
 from django.urls import path
 
 from tests.host import doors
@@ -27,7 +26,7 @@ urlpatterns = [
     path("page-login/", doors.page_login),
     path("stream-login/", doors.stream_login),
     path("failing-login/", doors.failing_login),
-    path("steady-login/", transaction.non_atomic_requests(doors.form_login)),
+    path("steady-login/", doors.steady_login),
     path("login-twice/", doors.login_twice),
     path("trusting-login/", doors.trusting_login),
     path("login-logout/", doors.login_logout),
@@ -38,6 +37,7 @@ urlpatterns = [
     path("say/", doors.say),
     path("api/me/", doors.api, name="api"),
     path("api/refusing/", doors.refusing_api),
+    path("staff-or-403/", doors.staff_or_403),
     path("other-wall/", doors.other_wall),
     path("late-stream/", doors.late_stream),
     path("vault/", doors.vault_page),

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from types import SimpleNamespace
 
 import pytest
 from django.core.checks import Tags, registry, run_checks
-from django.db.models import Q
+from django.db.models import Q, UniqueConstraint
 
 from hardening import checks, keys, roles
 from hardening.checks import AUTH_MIDDLEWARE, CHECKS, DEPLOY_CHECKS, MIDDLEWARE
 from hardening.host import MODEL_BACKEND, OUR_BACKEND
+from tests.mailers import send_by
 
 EVERY_CHECK = (*CHECKS, *DEPLOY_CHECKS)
 VAULT_KEY = "k" * 40
@@ -75,12 +77,16 @@ def another_database(settings):
     settings.DATABASE_ROUTERS = ["tests.host.routers.Elsewhere"]
 
 
+def an_api_that_asks_nothing(settings):
+    settings.ROOT_URLCONF = "tests.host.unasked_urls"
+
+
 def no_mail(settings):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+    send_by(settings, "django.core.mail.backends.dummy.EmailBackend")
 
 
 def djangos_mail_unset(settings):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    send_by(settings, "django.core.mail.backends.smtp.EmailBackend", host="localhost")
 
 
 def the_kill_switch(settings):
@@ -109,6 +115,7 @@ MISTAKES = [
     (an_unknown_role, "hardening.E008"),
     (an_unreachable_strength, "hardening.E009"),
     (another_database, "hardening.E010"),
+    (an_api_that_asks_nothing, "hardening.E011"),
     (no_mail, "hardening.W001"),
     (djangos_mail_unset, "hardening.W001"),
     (the_kill_switch, "hardening.W003"),
@@ -137,6 +144,53 @@ def test_the_default_key_of_the_vault_is_remarked_on_at_deployment_only(settings
     settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY]}
     assert not keys.is_default()
     assert told(deploy=True) == {}
+
+
+@pytest.mark.parametrize(
+    "mailers,silent",
+    [
+        ({}, False),
+        ({"marketing": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}, False),
+        ({"default": {}}, False),  # SMTP, on this machine
+        ({"default": {"OPTIONS": {"host": "mail.example.com"}}}, True),
+        ({"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}, True),
+    ],
+)
+def test_where_a_site_has_mailers_they_are_what_is_read(settings, mailers, silent):
+    settings.MAILERS = mailers
+    found = told()
+    assert (found == {}) is silent
+    assert silent or "MAILERS" in found["hardening.W001"].hint
+
+
+def test_a_site_that_keeps_the_older_mail_settings_is_not_told_that_they_are_old(settings):
+    if hasattr(settings, "MAILERS"):
+        del settings.MAILERS
+    assert set(told()) <= {"hardening.W001"}  # any warning would be an error here
+
+
+def a_user_model(*, unique, constrained=False):
+    """Stand in for a user model with a name that is unique or not."""
+    names = [UniqueConstraint(fields=["name"], name="one_name")] if constrained else []
+    meta = SimpleNamespace(
+        total_unique_constraints=names, get_field=lambda name: SimpleNamespace(unique=unique)
+    )
+    return SimpleNamespace(USERNAME_FIELD="name", __name__="Member", _meta=meta)
+
+
+def test_a_name_that_two_people_may_share_is_a_mistake(monkeypatch, settings):
+    monkeypatch.setattr(checks, "get_user_model", lambda: a_user_model(unique=False))
+    (message,) = checks.user_names_are_unique()
+    assert message.id == "hardening.E012"
+    assert message.hint.startswith(ACTIONS)
+    settings.AUTHENTICATION_BACKENDS = ["tests.host.backends.Ours"]
+    assert list(checks.user_names_are_unique()) == []
+
+
+@pytest.mark.parametrize("fields", [{"unique": True}, {"unique": False, "constrained": True}])
+def test_a_name_that_the_database_keeps_unique_is_none(monkeypatch, fields):
+    monkeypatch.setattr(checks, "get_user_model", lambda: a_user_model(**fields))
+    assert list(checks.user_names_are_unique()) == []
 
 
 @pytest.fixture
@@ -218,7 +272,7 @@ def test_the_docstring_of_each_check_begins_with_its_id():
 
 
 def test_every_check_is_in_this_table():
-    here = {name for _, name in MISTAKES} | {"hardening.W002", "hardening.W004"}
+    here = {name for _, name in MISTAKES} | {"hardening.E012", "hardening.W002", "hardening.W004"}
     assert here == set(ids_in_source())
 
 

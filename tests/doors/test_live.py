@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group, Permission, User
-from django.test import Client
+from django.test import Client, override_settings
 
 from hardening import sessions, testing
 from hardening.flows import recover
@@ -258,3 +258,21 @@ def test_a_stream_that_reads_the_user_too_late_shows_nobody(armed, live) -> None
     recover.demand_password_change([armed], now=START)
     assert b"".join(client.get("/late-stream/")) == b"user: nobody"
     assert stopped(client) == "/security/change-password/"
+
+
+# --- programs that ask for no JSON ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/plain, */*; q=0.01"])
+@pytest.mark.parametrize("known", [False, True], ids=["first request", "later request"])
+def test_a_view_that_refuses_a_script_gives_it_json_and_logs_no_fault(
+    known, accept, staff, clock, caplog
+) -> None:
+    client = Client(headers={"Accept": accept})
+    with override_settings(HARDENING={"POLICIES": []}):
+        client.force_login(staff)
+    if known:
+        client.get("/reads-user/")
+    answer = client.get("/staff-or-403/")
+    assert (answer.status_code, answer.json()["step"]) == (401, "/security/mailbox/")
+    assert "the view failed" not in caplog.text

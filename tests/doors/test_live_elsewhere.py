@@ -48,6 +48,7 @@ def test_a_decision_that_raises_is_503_and_signs_nobody_out(
     assert name_shown(client) == "armed"
 
 
+@pytest.mark.django_db(transaction=True)  # PostgreSQL takes nothing more after a failed query
 def test_facts_that_cannot_be_read_are_503(armed, live, monkeypatch) -> None:
     client = live(armed)
     with connection.cursor() as cursor:

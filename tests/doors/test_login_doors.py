@@ -284,3 +284,12 @@ def test_somebody_else_by_the_proxy_gets_a_record_of_his_own(proxied, armed, sta
     client.get("/reads-user/", headers={HEADER: "staff"})
     open_rows = ParkedLogin.objects.filter(finished_at=None)
     assert [row.user_id for row in open_rows] == [staff.pk]
+
+
+def test_a_login_that_names_djangos_own_backend_is_completed_as_ours(armed, clock) -> None:
+    """Many a host's view says ``login(request, user, "…ModelBackend")``, which ours replaced."""
+    client = Client(headers=HTML)
+    client.force_login(armed, "django.contrib.auth.backends.ModelBackend")
+    assert name_shown(client) == "nobody"
+    client.post("/security/verify/", {"code": testing.code_for(armed)})
+    assert name_shown(client) == "armed"

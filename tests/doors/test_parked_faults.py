@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -12,12 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from hardening import facts, testing
-from hardening.models import ParkedLogin, SecurityEvent
+from hardening.models import ParkedLogin
 from tests.doors.conftest import HTML, JSON, PASSWORD, name_shown, sign_in
 from tests.host.doors import LEAK
 
 pytestmark = pytest.mark.django_db
-ENGINES = ("db", "cached_db", "cache", "file", "signed_cookies")
 
 
 # --- exceptions ---------------------------------------------------------------------------------
@@ -37,37 +35,6 @@ def test_a_view_that_fails_after_login_is_replaced_and_logged_once(armed, clock,
 def test_a_view_that_fails_for_a_fan_fails_as_ever(fan, clock) -> None:
     client = Client(headers=HTML, raise_request_exception=False)
     assert sign_in(client, fan, "/failing-login/").status_code == 500
-
-
-@pytest.fixture
-def atomic_requests() -> Iterator[None]:
-    """Make each request one transaction, as many hosts do."""
-    connection.settings_dict["ATOMIC_REQUESTS"] = True
-    yield
-    connection.settings_dict["ATOMIC_REQUESTS"] = False
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("door", ["/failing-login/", "/form-login/", "/security/login/"])
-def test_a_rollback_takes_neither_the_session_nor_the_record(
-    door, armed, clock, atomic_requests
-) -> None:
-    client = Client(headers=HTML)
-    client.post("/remember/", {"cart": "3 records"})
-    response = sign_in(client, armed, door)
-    assert (response.status_code, response.url) == (302, "/security/verify/")
-    assert ParkedLogin.objects.filter(finished_at=None).count() == 1
-    assert client.get("/security/verify/").status_code == 200
-    client.post("/security/verify/", {"code": testing.code_for(armed)})
-    assert name_shown(client) == "armed"
-    assert client.get("/remember/").json()["cart"] == "3 records"
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_rollback_is_real(fan, clock, atomic_requests) -> None:
-    client = Client(headers=HTML, raise_request_exception=False)
-    sign_in(client, fan, "/failing-login/")
-    assert not SecurityEvent.objects.exists()
 
 
 @pytest.fixture
@@ -227,23 +194,7 @@ def test_tokens_in_the_session_survive_parking(armed, clock, settings) -> None:
     assert name_shown(client) == "armed"
 
 
-# --- stores of sessions ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_every_store_of_sessions_parks_and_completes(
-    engine, armed, clock, settings, tmp_path
-) -> None:
-    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
-    settings.SESSION_FILE_PATH = str(tmp_path)
-    client = Client(headers=HTML)
-    client.post("/remember/", {"cart": "3 records"})
-    sign_in(client, armed)
-    assert client.get("/remember/").json() == {"cart": "3 records"}
-    assert client.get("/members/").url == "/security/verify/"
-    client.post("/security/verify/", {"code": testing.code_for(armed)})
-    assert client.get("/remember/").json() == {"cart": "3 records", "left_by_login": LEAK}
-    assert name_shown(client) == "armed"
+# --- around it ------------------------------------------------------------------------------------
 
 
 def test_a_step_costs_no_more_than_a_handful_of_queries(parked) -> None:

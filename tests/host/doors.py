@@ -11,6 +11,8 @@ from django.contrib import messages
 from django.contrib.auth import aauthenticate, alogin, authenticate, get_user_model, login, logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.signals import user_logged_in
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -213,6 +215,12 @@ def favicon(request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"icon", content_type="image/x-icon")
 
 
+@transaction.non_atomic_requests
+def steady_login(request: HttpRequest) -> HttpResponse:
+    """Sign in outside of the host's transaction."""
+    return form_login(request)
+
+
 protected_form_login: Callable[..., HttpResponse] = csrf_protect(form_login)
 
 
@@ -226,3 +234,10 @@ def token(request: HttpRequest) -> JsonResponse:
 def anywhere(request: HttpRequest, rest: str) -> HttpResponse:
     """Answer at every address, as the catch-all page of a content system does."""
     return HttpResponse(f"a page for {request.user}")
+
+
+def staff_or_403(request: HttpRequest) -> HttpResponse:
+    """Refuse by an exception, as `permission_required(raise_exception=True)` does."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+    return HttpResponse("For staff")

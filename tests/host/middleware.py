@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from asgiref.sync import iscoroutinefunction
 from django.contrib.auth import get_user_model, login
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import async_only_middleware, sync_and_async_middleware
 
-from tests.host.doors import BACKEND
+from tests.host.doors import BACKEND, LEAK
 
 HEADER = "X-Signed-In-By-Proxy"
 
@@ -45,5 +47,67 @@ def choose_urlconf(get_response):
     def middleware(request):
         request.urlconf = "tests.doors.site"
         return get_response(request)
+
+    return middleware
+
+
+class FailAfterLogin:
+    """Sign in whom the header names, and raise: before the view, for it, or after it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Fail when the request says so."""
+        moment = request.headers.get("X-Fail")
+        if moment:
+            login(request, get_user_model().objects.get(username=request.headers[HEADER]), BACKEND)
+        if moment == "before":
+            raise RuntimeError(LEAK)
+        response = self.get_response(request)
+        if moment == "after":
+            raise RuntimeError(LEAK)
+        return response
+
+    def process_view(self, request: HttpRequest, *_view: object) -> None:
+        """Fail in place of the view."""
+        if request.headers.get("X-Fail") == "view":
+            raise RuntimeError(LEAK)
+
+
+def sync_only(get_response):
+    """Pass everything on; knows nothing of coroutines."""
+
+    def middleware(request):
+        return get_response(request)
+
+    return middleware
+
+
+@async_only_middleware
+def async_only(get_response):
+    """Pass everything on; knows nothing but coroutines."""
+
+    async def middleware(request):
+        return await get_response(request)
+
+    return middleware
+
+
+@sync_and_async_middleware
+def either(get_response):
+    """Pass everything on, as what it stands before does."""
+    return (
+        async_only(get_response) if iscoroutinefunction(get_response) else sync_only(get_response)
+    )
+
+
+@async_only_middleware
+def reads_in_a_coroutine(get_response):
+    """Read the user on the way in, as a middleware that counts members does."""
+
+    async def middleware(request):
+        request.member = (await request.auser()).is_authenticated
+        return await get_response(request)
 
     return middleware
