@@ -10,7 +10,7 @@ from django.middleware.csrf import rotate_token
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
-from hardening import answers
+from hardening import answers, signals
 from hardening.core.values import Verdict
 from hardening.flows import login
 from hardening.flows.login import Arrival
@@ -60,6 +60,9 @@ class LoginView(PageView):
             form.add_error(None, form.get_invalid_login_error())
             return self._form(form, next_url, None)
         rotate_token(request)
+        signals.login_parked.send_robust(
+            sender=type(user), user=user, request=request, reason=decision.reason
+        )
         return answers.step(decision, json=self.json)
 
     def _form(self, form: LoginForm, next_url: str, waiting: Waiting | None) -> HttpResponse:

@@ -63,6 +63,7 @@ def event(name: str, reason: str = "") -> str:
         Event.LOGIN_ENDED: _("Sign-in refused"),
         Event.LOGIN_CANCELLED: _("Sign-in cancelled"),
         Event.LOGIN_FAULT: _("Sign-in stopped by a fault of this site"),
+        Event.REQUEST_REFUSED: _("Request of a program refused"),
         Event.SESSION_PARKED: _("Session stopped until more is proven"),
         Event.SESSION_ENDED: _("Session ended"),
         Event.PROOF_ACCEPTED: _("Proof accepted"),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import socket
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
-from tests import guard
+from tests import guard, settings
+from tests.harness import stage_key
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "hardening"
@@ -17,13 +20,16 @@ APP = ROOT / "hardening"
 # Settings are read in conf, its neighbour host, checks and models; time enters once, at a door.
 SETTINGS_READERS = ("conf", "host", "checks", "models", "migrations", "testing")
 CLOCK_READERS = (
-    *("access", "admin", "backends", "checks", "context_processors", "management", "middleware"),
-    *("migrations", "receivers", "templatetags", "testing", "views"),
+    *("access", "admin", "backends", "checks", "context_processors", "contrib", "management"),
+    *("middleware", "migrations", "receivers", "templatetags", "testing", "views"),
 )
 CLOCKS = {
     *("time.time", "time.time_ns", "timezone.now", "timezone.localtime", "timezone.localdate"),
     *("datetime.now", "datetime.today", "datetime.utcnow", "date.today"),
 }
+
+
+VENDORS = {"plain-postgres": "postgresql", "plain-mariadb": "mysql"}
 
 
 def modules_outside(rooms):
@@ -90,3 +96,41 @@ def test_this_machine_may_be_reached():
 @pytest.mark.django_db
 def test_no_migration_is_missing():
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+# --- databases ------------------------------------------------------------------------------------
+
+
+def test_a_stage_runs_on_the_database_that_it_names(request):
+    stage = request.config.stash[stage_key]
+    if stage in VENDORS:
+        assert connection.vendor == VENDORS[stage]
+    else:  # SQLite, or whatever somebody named
+        named = os.environ.get("HARDENING_TESTS_DATABASE", "")
+        assert connection.settings_dict["ENGINE"] == settings.database(named)["ENGINE"]
+
+
+@pytest.mark.parametrize(
+    "named, expected",
+    [
+        ("", {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}),
+        ("/somewhere/tests.sqlite3", {"ENGINE": "django.db.backends.sqlite3"}),
+        (
+            "postgresql://me@127.0.0.1:5433/site",
+            {
+                "ENGINE": "django.db.backends.postgresql",
+                **{"NAME": "site", "USER": "me", "HOST": "127.0.0.1", "PORT": 5433},
+            },
+        ),
+        (
+            "mysql://root@127.0.0.1:3307/site?isolation_level=repeatable%20read",
+            {
+                "ENGINE": "django.db.backends.mysql",
+                "NAME": "site",
+                "OPTIONS": {"isolation_level": "repeatable read"},
+            },
+        ),
+    ],
+)
+def test_an_address_names_a_database(named, expected):
+    assert settings.database(named).items() >= expected.items()

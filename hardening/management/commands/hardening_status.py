@@ -1,6 +1,7 @@
 """``hardening_status``: is everything wired, what is in force, how many are covered.
 
-Exit status 0 if no check of ours reports an error, 1 otherwise; so CI can ask.
+Exit status 0 if no check of ours reports an error that the site has not silenced, 1 otherwise; so
+CI can ask.
 """
 
 from __future__ import annotations
@@ -31,11 +32,20 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Gather and print."""
         messages = [
-            {"id": message.id, "text": message.msg, "hint": message.hint or ""}
+            {
+                "id": message.id,
+                "text": message.msg,
+                "hint": message.hint or "",
+                "silenced": message.is_silenced(),
+            }
             for message in run_checks(tags=[Tags.security], include_deployment_checks=True)
             if (message.id or "").startswith("hardening.")
         ]
-        errors = [m for m in messages if str(m["id"]).startswith("hardening.E")]
+        errors = [
+            message
+            for message in messages
+            if str(message["id"]).startswith("hardening.E") and not message["silenced"]
+        ]
         report = status.report()
         if options["format"] == "json":
             self.stdout.write(json.dumps({"checks": messages, **report}, indent=2))
@@ -50,7 +60,8 @@ class Command(BaseCommand):
         if not messages:
             self.stdout.write("  Every check passes.")
         for message in messages:
-            self.stdout.write(f"  {message['id']}: {message['text']}\n    {message['hint']}")
+            known = " (silenced)" if message["silenced"] else ""
+            self.stdout.write(f"  {message['id']}{known}: {message['text']}\n    {message['hint']}")
         self.stdout.write(self.style.MIGRATE_HEADING("Policies"))
         heads = ("role", "from", "mode", "strength", "due", "members", "without factor")
         self.stdout.write(table(heads, [tuple(row.values()) for row in report["policies"]]))

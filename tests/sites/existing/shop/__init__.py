@@ -1,0 +1,1 @@
+"""The code of the running site. It knows nothing of `hardening`."""

@@ -1,0 +1,1 @@
+"""A site behind a proxy that ends TLS, below a path of its host."""

@@ -1,0 +1,1 @@
+"""A site made with Wagtail: its admin, its pages, its login views."""

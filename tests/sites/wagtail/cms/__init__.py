@@ -1,0 +1,1 @@
+"""The one app of the site's own: a kind of page."""
