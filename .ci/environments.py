@@ -21,10 +21,38 @@ UV = ROOT / ".venv-uv" / "bin" / "uv"
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """Packages that are built here, against a library that this machine may not have."""
+
+    lock: Path
+    arguments: tuple[str, ...]
+    build: Path  # the lock of what builds them
+    builders: str
+    libraries: tuple[str, ...]  # any one of them, by the name that pkg-config knows
+
+    def possible(self) -> bool:
+        asked = (("pkg-config", "--exists", library) for library in self.libraries)
+        return shutil.which("pkg-config") is not None and any(
+            subprocess.run(question, check=False).returncode == 0 for question in asked
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     directory: Path
     lock: Path
     arguments: tuple[str, ...]  # what `uv pip compile` is asked to resolve
+    addition: Addition | None = None
+
+
+# Its tests are named as not run where it is missing (tests/harness.py).
+MARIADB = Addition(
+    LOCKS / "mariadb.txt",
+    ("--group", "mariadb"),
+    LOCKS / "mariadb-build.txt",
+    "setuptools\n",
+    ("mysqlclient", "mariadb", "libmariadb"),
+)
 
 
 ENVIRONMENTS = {
@@ -34,7 +62,12 @@ ENVIRONMENTS = {
         LOCKS / "runtime.txt",
         ("pyproject.toml", "--extra", "postgres"),
     ),
-    "dev": Environment(ROOT / ".venv", LOCKS / "dev.txt", ("pyproject.toml", "--group", "dev")),
+    "dev": Environment(
+        ROOT / ".venv",
+        LOCKS / "dev.txt",
+        ("pyproject.toml", "--group", "dev"),
+        MARIADB,
+    ),
     # Django's long-term support release on interpreters where a newer one would be taken.
     "dev-lts": Environment(
         ROOT / ".venv-lts",
@@ -66,7 +99,10 @@ def main(python: str, *wanted: str) -> int:
 
 def make(environment: Environment, python: str) -> None:
     stamp = environment.directory / "made-from"
-    made_from = f"{hashlib.sha256(environment.lock.read_bytes()).hexdigest()} {python}\n"
+    addition = environment.addition
+    if addition is not None and not addition.possible():
+        addition = None
+    made_from = stamped(python, environment.lock, *([addition.lock] if addition else []))
     inside = environment.directory / "bin" / "python"
     if stamp.exists() and stamp.read_text() == made_from and works(inside):
         return
@@ -90,7 +126,34 @@ def make(environment: Environment, python: str) -> None:
             print(f"uv had said:\n{tried.stderr}", file=sys.stderr)
             raise subprocess.CalledProcessError(tried.returncode, sync)
     put_on_path(environment)
+    if addition is not None and not build(addition, inside):
+        made_from = stamped(python, environment.lock)  # so it is tried again next time
     stamp.write_text(made_from)
+
+
+def stamped(python: str, *locks: Path) -> str:
+    digests = (hashlib.sha256(lock.read_bytes()).hexdigest() for lock in locks)
+    return f"{' '.join(digests)} {python}\n"
+
+
+def build(addition: Addition, inside: Path) -> bool:
+    """Build an addition; that it cannot be built is said, and stops nothing."""
+    checked = ("--no-deps", "--require-hashes", "-r")
+    uv = (UV, "pip", "install", "-q", "--python", inside, "--build-constraints", addition.build)
+    tried = subprocess.run(
+        (*uv, *checked, addition.lock), check=False, capture_output=True, text=True
+    )
+    if tried.returncode == 0:
+        return True
+    pip = (sys.executable, "-m", "pip", "--python", inside, "install", "-qq")
+    for command in (
+        (*pip, *checked, addition.build),
+        (*pip, "--no-build-isolation", *checked, addition.lock),
+    ):
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            print(f"{addition.lock.name} could not be built:\n{tried.stderr}", file=sys.stderr)
+            return False
+    return True
 
 
 def works(python: Path) -> bool:
@@ -109,6 +172,9 @@ def put_on_path(environment: Environment) -> None:
 def lock() -> int:
     for environment in ENVIRONMENTS.values():
         compile_lock(environment.lock, *environment.arguments)
+        if environment.addition is not None:
+            compile_lock(environment.addition.lock, *environment.addition.arguments)
+            compile_lock(environment.addition.build, "-", given=environment.addition.builders)
     compile_lock(LOCKS / "uv.txt", "-", given="uv\n")
     named = [path.name for path in sorted(LOCKS.glob("*.txt")) if "://" in path.read_text()]
     if named:

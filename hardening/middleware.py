@@ -6,9 +6,8 @@ everywhere, and only our own step pages know who waits.
 
 One implementation, sync; under ASGI what may query goes through ``sync_to_async``.
 
-The trap: a response is replaced on the way *out*. Whatever a login view wrote into it (a page
-that says "signed in as …", cookies, a token) must not leave while the login is parked; only the
-CSRF cookie that ``csrf_protect`` put there is kept, or the step page could not be posted.
+The trap: a response is replaced on the way *out*, in `outgoing`. What looks at the session there
+must not be what loads it: a page that looked at nobody stays cacheable.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from django.core.exceptions import PermissionDenied, SynchronousOnlyOperation
 from django.http import Http404, HttpResponse
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
-from hardening import answers, host, sessions
+from hardening import answers, host, outgoing, sessions
 from hardening.facts import FactsError, NotMigratedError
-from hardening.flows import live, parking, record
+from hardening.flows import live, parking
 from hardening.flows.parking import Mark
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
-
-REDIRECTS = (301, 302, 303, 307)
 
 log = logging.getLogger("hardening")
 
@@ -60,14 +57,14 @@ class HardeningMiddleware:
             return self._acall(request)
         _prepare(request)
         response = self.get_response(request)
-        return _finish(request, response) if _concerned(request) else response
+        return outgoing.finish(request, response) if _concerned(request) else response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         _prepare(request)
         awaited: Awaitable[HttpResponseBase] = self.get_response(request)
         response = await awaited
         if _concerned(request):
-            return await sync_to_async(_finish)(request, response)
+            return await sync_to_async(outgoing.finish)(request, response)
         return response
 
     def process_view(
@@ -115,8 +112,8 @@ def _wrap_user(request: HttpRequest) -> None:
     Where Django's own object is still untouched, it is told to ask us: a second lazy object
     around it would cost each page twice what the decision about an anonymous visitor does.
     """
-    inner = request.user
-    kept = vars(inner) if type(inner) is SimpleLazyObject else {}
+    inner: Any = request.user
+    kept: dict[str, Any] = vars(inner) if type(inner) is SimpleLazyObject else {}
     if kept.get("_wrapped") is empty:
         kept["_setupfunc"] = partial(_decided, request, kept["_setupfunc"])
     else:
@@ -199,143 +196,3 @@ def _concerned(request: HttpRequest) -> bool:
             sessions.keep_cookie(session, presented=presented)
         return False
     return sessions.is_loaded(session) and sessions.PARKED_KEY in session
-
-
-def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    mark = parking.mark_of(request.session)
-    if mark is not None:
-        return _replace(request, response, mark)
-    if getattr(request, "hardening_step", False):
-        return response
-    return _towards_step(request, response)
-
-
-def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> HttpResponseBase:
-    """Answer in place of the view: 503, the login page, or the step that is missing."""
-    _forget_user(request)
-    if _is_open_to_nobody(request, mark):
-        _drop_messages(request)
-        request.session.flush()
-        return response
-    json = answers.refuses_a_program(request, response) or answers.wants_json(request, response)
-    _release(response)
-    if mark.decision is None:
-        if mark.undo:
-            _drop_messages(request)
-            _undo_login(request)
-        return _keep_csrf(response, answers.unavailable(request, json=json))
-    if mark.decision.verdict in parking.OVER:
-        _drop_messages(request)
-        request.session.flush()  # once more: the view may have gone on writing
-    if mark.row is not None:
-        _drop_messages(request)
-        heading = _heading(request, response, mark) if mark.signing_in else None
-        parking.conceal(
-            request.session,
-            mark.row,
-            mid_life=mark.mid_life,
-            next_url=answers.safe_next(request, heading),
-        )
-    return _keep_csrf(response, answers.step(mark.decision, json=json))
-
-
-def _is_open_to_nobody(request: HttpRequest, mark: Mark) -> bool:
-    """True if somebody who may not sign in is at a page that is there for signing in.
-
-    A middleware that signs her in on each request would else be led to the login page for ever.
-    The page itself was made for nobody: such a login is anonymous before any view runs.
-    """
-    if mark.decision is None or mark.decision.verdict not in parking.OVER or not mark.by_middleware:
-        return False
-    ours = getattr(request, "hardening_step", False)
-    return bool(ours) or answers.is_at_step(request, mark.decision)
-
-
-def _heading(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> str | None:
-    """Return where a sign-in was heading: to where the view redirects.
-
-    A sign-in by a middleware happens on the way to some page. That page is the one to come back
-    to, unless the middleware itself leads on; a login page in between is not.
-    """
-    redirects = response.status_code in REDIRECTS
-    if mark.by_middleware and (not redirects or answers.leads_to_login(request, response)):
-        return request.get_full_path() if answers.is_navigation(request) else None
-    return response.headers.get("Location") if redirects else None
-
-
-def _undo_login(request: HttpRequest) -> None:
-    try:
-        sessions.undo(request.session)
-    except Exception:  # the store may well be what is broken; whoever asked stays anonymous
-        log.exception("the session from before a sign-in could not be put back")
-
-
-def _release(response: HttpResponseBase) -> None:
-    """Free what a dropped response holds.
-
-    Not by ``close()``, which also says ``request_finished`` in the middle of this request: that
-    would drop database connections and the host's URLconf while we still need them.
-    """
-    closers: list[Any] = response._resource_closers  # type: ignore[attr-defined]  # noqa: SLF001
-    while closers:
-        try:
-            closers.pop()()
-        except Exception:
-            log.exception("a dropped response could not be closed")
-
-
-def _forget_user(request: HttpRequest) -> None:
-    anonymous = AnonymousUser()
-
-    async def auser() -> AnonymousUser:
-        return anonymous
-
-    for cached in ("_cached_user", "_acached_user", "hardening_user"):
-        if hasattr(request, cached):
-            delattr(request, cached)
-    request.user = anonymous
-    request.auser = auser
-
-
-def _drop_messages(request: HttpRequest) -> None:
-    """Forget messages that wait to be stored: "signed in as …" tells who was let in half-way."""
-    storage = getattr(request, "_messages", None)
-    if storage is not None:
-        storage._queued_messages = []  # noqa: SLF001 - there is no public way
-        storage.added_new = False
-
-
-def _keep_csrf(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:
-    name = host.csrf_cookie_name()
-    if name in old.cookies:
-        new.cookies[name] = old.cookies[name]
-    return new
-
-
-def _towards_step(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """While a login is parked, what leads to a login page leads to the pending step instead.
-
-    The shape of ``redirect_to_login`` is known by its query, which carries the current path,
-    whatever the login page's URL: the admin and others have their own.
-    """
-    to_login = answers.leads_to_login(request, response)
-    refused = answers.refuses_a_program(request, response)
-    if not to_login and not refused:
-        return response
-    now = int(time.time())
-    try:
-        waiting = record.waiting(request.session, now=now)
-    except FactsError:
-        log.exception("nobody can tell whether a sign-in still waits; answering 503")
-        _release(response)
-        return answers.unavailable(request, json=answers.wants_json(request, response))
-    if waiting is None:
-        # The handle stays: a cookie written now would replace that of the completed sign-in, if
-        # this request was on its way meanwhile (sessions in signed cookies).
-        return response
-    if to_login and answers.is_navigation(request):
-        record.head_for(waiting, answers.safe_next(request, request.get_full_path()))
-    _release(response)
-    json = refused or answers.wants_json(request, response)
-    decision = waiting.decision
-    return _keep_csrf(response, answers.step(decision, json=json))

@@ -6,8 +6,8 @@ the settings, which is before any `conftest.py`.
 A run has one **stage**, named by `--stage` or taken from the folders on the command line:
 
 - `plain`: everything else, on SQLite in memory;
-- `postgres`: `tests/races` and whatever is marked `postgres`, on a PostgreSQL that this process
-  starts and stops;
+- `plain-postgres`, `plain-mariadb`: the same tests on a server that this process starts and stops;
+- `postgres`, `mariadb`: `tests/races` likewise (and whatever is marked `postgres`, on that alone);
 - `browser`: `tests/browser`, on an SQLite file (a live server's threads need connections of their
   own), with Django's guard against async misuse off, because sync Playwright leaves an event loop
   in the test's thread;
@@ -30,23 +30,38 @@ import tempfile
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests import guard
-from tests.postgres import Server, programs
+from tests import guard, mariadb, postgres
 
 TESTS = Path(__file__).resolve().parent
 SITES = sorted(path.parent.name for path in TESTS.glob("sites/*/settings.py"))
 SITE_FOLDERS = {f"site-{name}": f"sites/{name}" for name in SITES}
-STAGE_FOLDERS = {"postgres": "races", "browser": "browser", "demo": "demo", **SITE_FOLDERS}
-STAGES = ("plain", *STAGE_FOLDERS)
+# The first stage of a folder is the one that its path stands for.
+STAGE_FOLDERS = {
+    "postgres": "races",
+    "mariadb": "races",
+    "browser": "browser",
+    "demo": "demo",
+    **SITE_FOLDERS,
+}
+PLAIN_STAGES = ("plain", "plain-postgres", "plain-mariadb")
+STAGES = (*PLAIN_STAGES, *STAGE_FOLDERS)
 # Their folders, and nothing beside them.
 CLOSED_STAGES = ("browser", "demo", *SITE_FOLDERS)
+SERVERS = {
+    "postgres": postgres,
+    "mariadb": mariadb,
+    "plain-postgres": postgres,
+    "plain-mariadb": mariadb,
+}
 
 stage_key = pytest.StashKey[str]()
 missing_key = pytest.StashKey[Counter[str]]()
 cleanup_key = pytest.StashKey[list]()
+no_server_key = pytest.StashKey[str | None]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,6 +81,7 @@ def pytest_load_initial_conftests(
     early_config.stash[stage_key] = stage
     early_config.stash[missing_key] = Counter()
     early_config.stash[cleanup_key] = []
+    early_config.stash[no_server_key] = None
     try:
         if not (options.help or options.version):
             prepare(early_config, stage)
@@ -86,8 +102,8 @@ def stage_of(paths: list[str]) -> str:
 
 def prepare(config: pytest.Config, stage: str) -> None:
     """Lay the ground of `stage`; the settings find it through the environment."""
-    if stage == "postgres":
-        start_postgres(config)
+    if stage in SERVERS:
+        start_server(config, SERVERS[stage])
     elif stage == "browser":
         os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         os.environ["HARDENING_TESTS_DATABASE"] = str(scratch(config) / "tests.sqlite3")
@@ -100,10 +116,14 @@ def prepare(config: pytest.Config, stage: str) -> None:
     guard.raise_it()
 
 
-def start_postgres(config: pytest.Config) -> None:
-    if programs() is None:
+def start_server(config: pytest.Config, kind: ModuleType) -> None:
+    """Start a server, unless somebody runs one for these tests and names it."""
+    if "HARDENING_TESTS_DATABASE" in os.environ:
         return
-    server = Server()
+    config.stash[no_server_key] = kind.missing()
+    if config.stash[no_server_key]:
+        return
+    server = kind.Server()
     # Registered first: a start that fails half-way is cleared away as well.
     config.stash[cleanup_key].append(server.stop)
     server.start()
@@ -146,19 +166,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     stage = config.stash[stage_key]
     mine, others = [], []
     for item in items:
-        (mine if stage == stage_of_item(item) else others).append(item)
+        (mine if stage in stages_of_item(item) else others).append(item)
     items[:] = mine
     if others:
         config.hook.pytest_deselected(items=others)
 
 
-def stage_of_item(item: pytest.Item) -> str:
+def stages_of_item(item: pytest.Item) -> tuple[str, ...]:
+    """Return the stages that a test belongs to: races run on two servers."""
     if item.get_closest_marker("postgres"):
-        return "postgres"
-    for stage, folder in STAGE_FOLDERS.items():
-        if item.path.is_relative_to(TESTS / folder):
-            return stage
-    return "plain"
+        return ("postgres",)
+    inside = (
+        stage for stage, folder in STAGE_FOLDERS.items() if item.path.is_relative_to(TESTS / folder)
+    )
+    return tuple(inside) or PLAIN_STAGES
 
 
 class MissingPart(pytest.skip.Exception):
@@ -170,8 +191,8 @@ class MissingPart(pytest.skip.Exception):
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if stage_of_item(item) == "postgres" and "HARDENING_TESTS_DATABASE" not in os.environ:
-        part = "PostgreSQL"
+    part = item.config.stash[no_server_key]
+    if part is not None:
         raise MissingPart(part)
 
 

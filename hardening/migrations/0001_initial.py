@@ -10,7 +10,6 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -281,9 +280,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
                 ),
                 ("epoch", models.BigIntegerField(default=0)),
                 ("policy_revision", models.BigIntegerField(default=0)),

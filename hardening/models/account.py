@@ -18,20 +18,23 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from hardening.models.database import Row, WrittenQuerySet
+from hardening.models.inserting import insert_missing
+
 SITE_PK = 1
 REVISION_BITS = 62  # fits a signed 64-bit column; random, so that a rolled-back one never returns
 
 
-class AccountQuerySet(models.QuerySet["Account"]):
+class AccountQuerySet(WrittenQuerySet["Account"]):
     """Queries that must be one statement to be right."""
 
     def of(self, user_pk: Any) -> Account:
         """Return the row of a user, made if it is missing."""
-        row = self.filter(user_id=user_pk).first()
-        if row is not None:
-            return row
-        self.bulk_create([self.model(user_id=user_pk)], ignore_conflicts=True)
-        return self.get(user_id=user_pk)
+        try:
+            return self.get(user_id=user_pk)
+        except self.model.DoesNotExist:
+            insert_missing(self, [self.model(user_id=user_pk)])
+            return self.get(user_id=user_pk)
 
     def bump_epoch(self, user_pk: Any) -> int:
         """End every session of this account and lock its row for the transaction at hand.
@@ -40,7 +43,7 @@ class AccountQuerySet(models.QuerySet["Account"]):
             The new epoch.
         """
         if not self.filter(user_id=user_pk).update(epoch=F("epoch") + 1):
-            self.bulk_create([self.model(user_id=user_pk)], ignore_conflicts=True)
+            insert_missing(self, [self.model(user_id=user_pk)])
             self.filter(user_id=user_pk).update(epoch=F("epoch") + 1)
         return self.values_list("epoch", flat=True).get(user_id=user_pk)
 
@@ -57,7 +60,7 @@ class AccountQuerySet(models.QuerySet["Account"]):
         self.filter(user_id=user_pk, codes_left__gt=0).update(codes_left=F("codes_left") - 1)
 
 
-class Account(models.Model):
+class Account(Row):
     """The security side of one user."""
 
     user = models.OneToOneField(
@@ -83,13 +86,12 @@ class Account(models.Model):
         return f"account {self.user_id}"
 
 
-class SiteStateQuerySet(models.QuerySet["SiteState"]):
+class SiteStateQuerySet(WrittenQuerySet["SiteState"]):
     """One row for the whole site."""
 
     def bump_epoch(self) -> int:
         """End every session of everybody with one write; return the new epoch."""
-        self.bulk_create([self.model(pk=SITE_PK)], ignore_conflicts=True)
-        self.filter(pk=SITE_PK).update(epoch=F("epoch") + 1)
+        self._write(epoch=F("epoch") + 1)
         return self.values_list("epoch", flat=True).get(pk=SITE_PK)
 
     def touch_policies(self) -> None:
@@ -98,14 +100,19 @@ class SiteStateQuerySet(models.QuerySet["SiteState"]):
         A random revision instead of a counter: after a rollback a counter would hand out a
         number again that some process already holds for other policies.
         """
-        revision = secrets.randbits(REVISION_BITS)
-        self.bulk_create([self.model(pk=SITE_PK)], ignore_conflicts=True)
-        self.filter(pk=SITE_PK).update(policy_revision=revision)
+        self._write(policy_revision=secrets.randbits(REVISION_BITS))
+
+    def _write(self, **values: Any) -> None:
+        if not self.filter(pk=SITE_PK).update(**values):
+            insert_missing(self, [self.model(pk=SITE_PK)])
+            self.filter(pk=SITE_PK).update(**values)
 
 
-class SiteState(models.Model):
+class SiteState(Row):
     """Epoch and policy revision of the site; pk is always 1, no row means zeros."""
 
+    # Not counted up by the database: MariaDB takes no constraint on a column that is.
+    id = models.PositiveSmallIntegerField(primary_key=True, default=SITE_PK)
     epoch = models.BigIntegerField(default=0)
     policy_revision = models.BigIntegerField(default=0)
 

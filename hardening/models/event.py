@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hardening.models.database import Row, WrittenQuerySet
 
-class SecurityEvent(models.Model):
+
+class SecurityEvent(Row):
     """What happened, to whom, by whom, from where."""
 
     at = models.DateTimeField(_("at"), db_index=True)
@@ -19,6 +21,8 @@ class SecurityEvent(models.Model):
     session = models.CharField(_("session"), max_length=32, default="", blank=True)  # a digest
     reason = models.CharField(_("reason"), max_length=48, default="", blank=True)
     data = models.JSONField(_("data"), default=dict, blank=True)
+
+    objects = WrittenQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("security event")

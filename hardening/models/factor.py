@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from hardening.models.database import Row, WrittenQuerySet
 from hardening.moments import moment
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ NEVER_SPENT = -1  # older than any time step
 MAX_CONSECUTIVE_FAILURES = 100  # NIST SP 800-63B-4 §3.2.2
 
 
-class FactorQuerySet(models.QuerySet["Factor"]):
+class FactorQuerySet(WrittenQuerySet["Factor"]):
     """Queries that must be one statement to be right."""
 
     def confirmed(self) -> FactorQuerySet:
@@ -75,7 +76,7 @@ class FactorQuerySet(models.QuerySet["Factor"]):
         return self.confirmed().filter(pk=pk).update(removed_at=moment(now), secret="") == 1
 
 
-class Factor(models.Model):
+class Factor(Row):
     """One authenticator of one user."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -113,7 +114,7 @@ class Factor(models.Model):
         return f"{self.kind} {self.pk}"
 
 
-class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
+class RecoveryCodeQuerySet(WrittenQuerySet["RecoveryCode"]):
     """Queries that must be one statement to be right."""
 
     def unused(self, user_pk: Any) -> RecoveryCodeQuerySet:
@@ -135,7 +136,7 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
         )
 
 
-class RecoveryCode(models.Model):
+class RecoveryCode(Row):
     """A keyed digest of 120 random bits; a dump of this table opens nothing."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

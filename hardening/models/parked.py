@@ -16,6 +16,8 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from hardening.models.database import Row, WrittenQuerySet
+
 MAX_EVALUATED_FAILURES = 5  # login.md, "The parked record is a database row"
 KEEP_SECONDS = 24 * 60 * 60  # a finished record is kept a day for support, then pruned
 
@@ -28,7 +30,7 @@ class Purpose(models.TextChoices):
     ENROL = "enrol", _("enrolment beside a live session")
 
 
-class ParkedLoginQuerySet(models.QuerySet["ParkedLogin"]):
+class ParkedLoginQuerySet(WrittenQuerySet["ParkedLogin"]):
     """Queries that must be one statement to be right."""
 
     def waiting(self, *, now: int) -> ParkedLoginQuerySet:
@@ -74,7 +76,7 @@ class ParkedLoginQuerySet(models.QuerySet["ParkedLogin"]):
         return over.delete()[0] if over.exists() else 0  # one statement where there is nothing
 
 
-class ParkedLogin(models.Model):
+class ParkedLogin(Row):
     """One sign-in, or one enrolment, on its way."""
 
     handle = models.CharField(max_length=64, unique=True)  # digest of the session's handle

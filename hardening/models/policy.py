@@ -4,20 +4,26 @@ Every write moves the site's policy revision on, in the same transaction, so tha
 reads the policies anew with its next request.
 
 The trap: `QuerySet.update` and bulk writes call no `save()`; they go through the queryset below.
+Historical models and ``loaddata`` know neither: `hardening.receivers` tells of those.
 The site's row is written first: it is the lock that keeps two editors from waiting for each other.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from hardening.conf import MAX_STEP_UP_SECONDS
 from hardening.core.values import Strength
 from hardening.models.account import SiteState
+from hardening.models.database import Row, WrittenQuerySet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_GRACE_DAYS = 365
 
@@ -45,29 +51,26 @@ class FirstEnrolment(models.TextChoices):
     TICKET = "ticket", _("An enrolment ticket from an operator")
 
 
-class RolePolicyQuerySet(models.QuerySet["RolePolicy"]):
+class RolePolicyQuerySet(WrittenQuerySet["RolePolicy"]):
     """Bulk writes that tell every process."""
 
     def update(self, **values: Any) -> int:
         """Update rows and move the revision on."""
-        with transaction.atomic(using=self.db):
-            SiteState.objects.touch_policies()
+        with _told(self.db):
             return super().update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete rows and move the revision on."""
-        with transaction.atomic(using=self.db):
-            SiteState.objects.touch_policies()
+        with _told(self.db):
             return super().delete()
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[RolePolicy]:
         """Insert rows and move the revision on."""
-        with transaction.atomic(using=self.db):
-            SiteState.objects.touch_policies()
+        with _told(self.db):
             return super().bulk_create(objs, *args, **kwargs)
 
 
-class RolePolicy(models.Model):
+class RolePolicy(Row):
     """What members of one role owe."""
 
     role = models.CharField(_("role"), max_length=150)
@@ -115,14 +118,22 @@ class RolePolicy(models.Model):
     def __str__(self) -> str:
         return f"{self.role}: {self.strength}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         """Save and tell every process; effective on the next request everywhere."""
-        with transaction.atomic(using=kwargs.get("using")):
-            SiteState.objects.touch_policies()
-            super().save(*args, **kwargs)
+        using = using or router.db_for_write(type(self), instance=self)
+        with _told(using):
+            super().save(*args, using=using, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, using: str | None = None, *args: Any, **kwargs: Any) -> Any:
         """Delete and tell every process."""
-        with transaction.atomic(using=kwargs.get("using")):
-            SiteState.objects.touch_policies()
-            return super().delete(*args, **kwargs)
+        using = using or router.db_for_write(type(self), instance=self)
+        with _told(using):
+            return super().delete(using, *args, **kwargs)
+
+
+@contextmanager
+def _told(using: str) -> Iterator[None]:
+    """Move the revision on and write the row, both or neither, in one database."""
+    with transaction.atomic(using=using):
+        SiteState.objects.using(using).touch_policies()
+        yield

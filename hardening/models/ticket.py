@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from hardening.models.database import Row, WrittenQuerySet
 from hardening.moments import moment
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 TICKET_SECONDS = 24 * 60 * 60  # policy.md, "Operators' tools"
 
 
-class EnrolmentTicketQuerySet(models.QuerySet["EnrolmentTicket"]):
+class EnrolmentTicketQuerySet(WrittenQuerySet["EnrolmentTicket"]):
     """Queries that must be one statement to be right."""
 
     def spend(self, user_pk: Any, digests: Iterable[str], *, now: int) -> bool:
@@ -30,7 +31,7 @@ class EnrolmentTicketQuerySet(models.QuerySet["EnrolmentTicket"]):
         return valid.update(used_at=moment(now)) == 1
 
 
-class EnrolmentTicket(models.Model):
+class EnrolmentTicket(Row):
     """A keyed digest; single use, 24 hours."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

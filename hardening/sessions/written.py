@@ -36,7 +36,7 @@ def watch(session: SessionBase) -> None:
     # Of the class, not of the object: four closures a request would each keep the session in a
     # cycle, to be found by the garbage collector. A proxy's `__class__` is the engine's.
     engine = session.__class__
-    session.__class__ = _watched.get(engine) or _watching(engine)  # type: ignore[assignment]
+    session.__class__ = _watched.get(engine) or _watching(engine)
     setattr(session, _PRESENTED, session.session_key)
 
 
@@ -136,7 +136,9 @@ def keep_key(session: SessionBase, presented: str) -> None:
     requests side by side the second would find no session and begin a sign-in anew.
     """
     made = session.session_key
-    if made == presented or not session.exists(made):  # a session in a cookie has no key
+    if (
+        made is None or made == presented or not session.exists(made)
+    ):  # a session in a cookie has no key
         return
     session.delete(made)
     session._session_key = presented  # noqa: SLF001 - Django has no public way
@@ -152,7 +154,7 @@ def is_lost(session: SessionBase, *, rolled_back: bool) -> bool:
     """
     key = session.session_key
     made_here = key != getattr(session, _PRESENTED, None)
-    return bool(key) and ((rolled_back and made_here) or not session.exists(key))
+    return key is not None and ((rolled_back and made_here) or not session.exists(key))
 
 
 def set_completing(session: SessionBase, *, completing: bool) -> None:

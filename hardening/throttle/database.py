@@ -12,14 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
 from hardening.core.throttle import SECOND_US, Rule
 from hardening.core.throttle import reserve as simulate
 from hardening.models import ThrottleCell
+from hardening.models.database import atomic, undo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+MAX_TRIES = 3  # the first finds no cells, the second makes a try of it; more is a busy moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,39 +42,34 @@ class Reservation:
             ThrottleCell.objects.give_back(cell_key(self.key, rule), rule)
 
 
-class _RefusedError(Exception):
-    """Rolls the tokens back that were taken before the refusing rule."""
-
-
 def reserve(key: str, rules: Sequence[Rule], *, now_us: int) -> Reservation:
     """Take one token of every rule, or none."""
-    try:
-        with transaction.atomic():
-            for rule in rules:
-                _take(key, rule, now_us)
-    except _RefusedError:
-        return Reservation(admitted=False, retry_after=_wait(key, rules, now_us))
-    return Reservation(admitted=True, key=key, rules=tuple(rules))
+    names = {rule: cell_key(key, rule) for rule in rules}
+    for _ in range(MAX_TRIES):
+        if _take_all(names, now_us):
+            return Reservation(admitted=True, key=key, rules=tuple(rules))
+        known = ThrottleCell.objects.filter(key__in=names.values())
+        cells = dict(known.values_list("key", "tat_us"))
+        outcomes = [simulate(cells.get(names[rule]), rule, now_us=now_us) for rule in rules]
+        wait = max(outcome.retry_after_us for outcome in outcomes)
+        if wait:
+            return Reservation(admitted=False, retry_after=-(-wait // SECOND_US))
+        # Nothing refuses, so there was no cell yet (or somebody has just given a token back).
+        # Made outside the transaction: a new row that is rolled back under others who wait for
+        # it leaves them, in MariaDB, with locks that shut each other out.
+        ThrottleCell.objects.open(name for name in names.values() if name not in cells)
+    return Reservation(admitted=False, retry_after=1)
 
 
-def _take(key: str, rule: Rule, now_us: int) -> None:
-    if not ThrottleCell.objects.take(cell_key(key, rule), rule, now_us=now_us):
-        raise _RefusedError
+def _take_all(names: dict[Rule, str], now_us: int) -> bool:
+    take = ThrottleCell.objects.take
+    with atomic():
+        taken = all(take(name, rule, now_us=now_us) for rule, name in names.items())
+        if not taken:  # what was taken before the refusing rule goes back
+            undo()
+    return taken
 
 
 def cell_key(key: str, rule: Rule) -> str:
     """Return the row's key: the subject's, told apart by rule."""
     return f"{key}:{rule.name}"
-
-
-def _wait(key: str, rules: Sequence[Rule], now_us: int) -> int:
-    cells = dict(
-        ThrottleCell.objects.filter(key__in=[cell_key(key, rule) for rule in rules]).values_list(
-            "key", "tat_us"
-        )
-    )
-    waits = [
-        simulate(cells.get(cell_key(key, rule)), rule, now_us=now_us).retry_after_us
-        for rule in rules
-    ]
-    return max(1, -(-max(waits) // SECOND_US))

@@ -1,14 +1,16 @@
 """Lets callables race: one thread and one database connection each, released by one barrier.
 
-Connections are opened before the barrier, so that nothing but the statements themselves is raced,
-and closed by the thread that opened them. What a callable raises is raised here: a deadlock is an
-`OperationalError` and fails the test that ran into it.
+Connections are opened before the barrier, so that nothing but the statements themselves is raced.
+Threads keep theirs from round to round, because opening one takes longer than most races do; each
+closes its own when `dismiss()` sends it away. What a callable raises is raised here: a deadlock is
+an `OperationalError` and fails the test that ran into it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Barrier, Thread
+from queue import SimpleQueue
+from threading import Barrier, Semaphore, Thread
 from typing import Any
 
 from django.db import connections
@@ -21,6 +23,23 @@ class HungError(Exception):
     """A racer did not come back."""
 
 
+class Runner(Thread):
+    """A thread that does one job after the other on connections of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.start()
+
+    def run(self) -> None:
+        for job in iter(self.jobs.get, None):
+            job()
+        connections.close_all()
+
+
+crew: list[Runner] = []
+
+
 def race(*racers: Callable[[], Any]) -> list[Any]:
     """Run all callables at once and return what they returned, in their order.
 
@@ -28,7 +47,8 @@ def race(*racers: Callable[[], Any]) -> list[Any]:
         HungError: If one of them does not come back.
         ExceptionGroup: If any of them raised.
     """
-    barrier = Barrier(len(racers))
+    crew.extend(Runner() for _ in range(len(racers) - len(crew)))
+    barrier, home = Barrier(len(racers)), Semaphore(0)
     results: list[Any] = [None] * len(racers)
     faults: list[Exception] = []
 
@@ -40,15 +60,14 @@ def race(*racers: Callable[[], Any]) -> list[Any]:
             results[index] = racer()
         except Exception as fault:  # noqa: BLE001 - handed to the test below
             faults.append(fault)
-        finally:
             connections.close_all()
+        finally:
+            home.release()
 
-    threads = [Thread(target=run, args=pair, daemon=True) for pair in enumerate(racers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONGEST_SECONDS)
-    if any(thread.is_alive() for thread in threads):
+    for runner, pair in zip(crew, enumerate(racers), strict=False):
+        runner.jobs.put(lambda pair=pair: run(*pair))
+    if not all(home.acquire(timeout=LONGEST_SECONDS) for _ in racers):
+        crew.clear()
         raise HungError
     if faults:
         raise ExceptionGroup("racers failed", faults)
@@ -62,3 +81,12 @@ def race_all(racer: Callable[[Any], Any], entries: Sequence[Any]) -> list[Any]:
         return lambda: racer(entry)
 
     return race(*(bound(entry) for entry in entries))
+
+
+def dismiss() -> None:
+    """Send every thread away and wait until its connections are closed."""
+    for runner in crew:
+        runner.jobs.put(None)
+    for runner in crew:
+        runner.join(LONGEST_SECONDS)
+    crew.clear()

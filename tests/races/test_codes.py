@@ -50,7 +50,7 @@ def test_the_same_code_from_two_connections_is_right_for_exactly_one(factor, cod
 
 
 def test_one_step_is_claimed_by_one_of_sixteen(factor):
-    for step in range(10):
+    for step in range(ROUNDS):
 
         def claim(_racer, step=step):
             return Factor.objects.claim_step(factor.pk, step, now=NOW)
@@ -69,7 +69,7 @@ def test_an_older_step_never_wins_once_a_newer_one_is_spent(factor, code_at):
 
 def test_two_steps_racing_leave_the_newer_one_spent(factor, code_at):
     older, newer = code_at(NOW - STEP), code_at(NOW)
-    for _ in range(20):
+    for _ in range(ROUNDS):
         forget_steps()
         rows = [loaded(factor), loaded(factor)]
         findings = race(
@@ -83,7 +83,7 @@ def test_two_steps_racing_leave_the_newer_one_spent(factor, code_at):
 def test_two_authenticators_of_one_user_do_not_block_each_other(factor, code_at):
     other = testing.enrol(factor.user)
     other_secret = testing.secret_of(other)
-    for turn in range(20):
+    for turn in range(ROUNDS):
         now = NOW + turn * STEP
         rows = loaded(factor), loaded(other)
         findings = race(
@@ -113,7 +113,7 @@ def test_the_page_lets_one_of_two_browsers_in_with_one_code(clock, person):
 def test_one_code_typed_in_two_tabs_of_one_sign_in_makes_one_session(clock, person):
     visitor = person("member", is_staff=True)
     visitor.secret = testing.secret_of(testing.enrol(visitor.user))
-    for _ in range(20):
+    for _ in range(ROUNDS):
         Session.objects.all().delete()
         first, second = visitor.again(), visitor.again()
         first.sign_in()
@@ -142,7 +142,7 @@ def test_a_right_code_does_not_bring_a_disabled_authenticator_back(factor):
 
 
 def test_a_removed_authenticator_proves_nothing_to_those_who_still_hold_its_row(factor, code_at):
-    for turn in range(20):
+    for turn in range(ROUNDS):
         now = NOW + turn * STEP
         row = loaded(factor)
         finding, retired = race(
@@ -159,7 +159,7 @@ def test_a_removed_authenticator_proves_nothing_to_those_who_still_hold_its_row(
 def test_tabs_that_find_the_sign_in_complete_are_led_on_and_not_thrown_out(clock, person):
     visitor = person("member", is_staff=True)
     visitor.secret = testing.secret_of(testing.enrol(visitor.user))
-    for _ in range(20):
+    for _ in range(ROUNDS):
         tabs = [visitor.again() for _ in range(3)]
         tabs[0].sign_in()
         for tab in tabs[1:]:

@@ -17,7 +17,7 @@ from hardening.models import Factor, ParkedLogin, ThrottleCell
 from hardening.models.parked import MAX_EVALUATED_FAILURES
 from hardening.throttle.database import cell_key, reserve
 from tests.actors import HERE, NOW, again, found, parked, signed_in
-from tests.races.runner import race_all
+from tests.races.runner import ROUNDS, race_all
 from tests.visitor import STEP
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +77,18 @@ def test_two_hundred_wrong_codes_from_fifty_sessions_are_judged_five_times_at_mo
     assert Factor.objects.get().failures_known == len(judged)
 
 
+def test_in_each_round_as_many_are_judged_as_the_budget_holds_at_once(member, judged):
+    burst = min(rule.burst for rule in CODE_RULES)
+    next_code = wrong_codes(member)
+    for turn in range(ROUNDS):
+        sessions = [parked(member.user) for _ in range(4)]
+        judged.clear()
+        race_all(lambda one: guess(*one), [(one, next_code()) for one in sessions * 2])
+        assert len(judged) == burst <= LIMIT, f"round {turn}"
+        testing.no_throttle()
+        Factor.objects.update(failures_known=0)
+
+
 def test_pages_judge_no_more_than_the_flow_does(member, judged):
     browsers = [member.again() for _ in range(20)]
     for browser in browsers:
@@ -91,13 +103,19 @@ def test_pages_judge_no_more_than_the_flow_does(member, judged):
 
 def test_one_record_judges_five_codes_however_many_tabs_ask(member, judged, monkeypatch):
     monkeypatch.setattr(prove, "CODE_RULES", ROOMY)
-    session = parked(member.user)
     next_code = wrong_codes(member)
-    for _ in range(2):
-        race_all(lambda code: guess(session, code), [next_code() for _ in range(20)])
-    assert len(judged) == MAX_EVALUATED_FAILURES
-    assert ParkedLogin.objects.get().failures == MAX_EVALUATED_FAILURES
-    assert found(session) is None
+    for turn in range(ROUNDS):
+        session = parked(member.user)
+        judged.clear()
+        race_all(
+            lambda code, session=session: guess(session, code),
+            [next_code() for _ in range(MAX_EVALUATED_FAILURES + 2)],
+        )
+        assert len(judged) == MAX_EVALUATED_FAILURES, f"round {turn}"
+        assert ParkedLogin.objects.latest("pk").failures == MAX_EVALUATED_FAILURES
+        assert found(session) is None
+        testing.no_throttle()
+        Factor.objects.update(failures_known=0)
 
 
 def test_what_the_throttle_refused_does_not_wear_out_the_record(member, judged):
@@ -127,12 +145,13 @@ def test_stepping_up_and_signing_in_share_one_budget(member, judged):
 # --- the store -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("racers, rounds", [(64, 5), (16, ROUNDS)])
 @pytest.mark.parametrize("rules", [CODE_RULES, MAIL_RULES], ids=["codes", "mails"])
-def test_sixty_four_at_once_get_no_more_than_the_burst(rules):
+def test_however_many_at_once_get_no_more_than_the_burst(rules, racers, rounds):
     burst = min(rule.burst for rule in rules)
-    for turn in range(5):
+    for turn in range(rounds):
         reservations = race_all(
-            lambda _racer, turn=turn: reserve(f"key-{turn}", rules, now_us=NOW_US), range(64)
+            lambda _racer, turn=turn: reserve(f"key-{turn}", rules, now_us=NOW_US), range(racers)
         )
         assert sum(one.admitted for one in reservations) == burst
         assert all(one.retry_after > 0 for one in reservations if not one.admitted)
@@ -140,13 +159,13 @@ def test_sixty_four_at_once_get_no_more_than_the_burst(rules):
 
 def test_a_refusal_by_one_rule_takes_no_token_of_another():
     rules = (Rule("wide", 40, 60 * SECOND_US), Rule("narrow", 4, 60 * SECOND_US))
-    admitted = sum(
-        one.admitted
-        for one in race_all(lambda _racer: reserve("key", rules, now_us=NOW_US), range(32))
-    )
-    wide = ThrottleCell.objects.get(key=cell_key("key", rules[0]))
-    assert admitted == 2
-    assert wide.tat_us == NOW_US + admitted * rules[0].emission_us
+    for turn in range(ROUNDS):
+        key = f"key-{turn}"
+        tries = race_all(lambda _racer, key=key: reserve(key, rules, now_us=NOW_US), range(12))
+        admitted = sum(one.admitted for one in tries)
+        wide = ThrottleCell.objects.get(key=cell_key(key, rules[0]))
+        assert admitted == 2
+        assert wide.tat_us == NOW_US + admitted * rules[0].emission_us
 
 
 def test_refunds_give_back_exactly_what_was_taken():
@@ -156,8 +175,8 @@ def test_refunds_give_back_exactly_what_was_taken():
             reservation.refund()
         return reservation.admitted
 
-    for _ in range(5):
-        assert any(race_all(take_and_give, range(32)))
+    for _ in range(ROUNDS):
+        assert any(race_all(take_and_give, range(8)))
     levels = set(ThrottleCell.objects.values_list("tat_us", flat=True))
     assert levels == {NOW_US}
     burst = min(rule.burst for rule in CODE_RULES)

@@ -12,7 +12,7 @@ from hardening.models import RolePolicy, SiteState
 from hardening.models.policy import Mode
 from hardening.moments import moment
 from tests.actors import NOW, again, reread, signed_in
-from tests.races.runner import race, race_all
+from tests.races.runner import ROUNDS, race, race_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,7 +37,7 @@ def verdict(session, user):
 
 def test_a_request_after_the_commit_obeys_however_many_read_meanwhile(fan, policy):
     session = signed_in(fan)
-    for turn in range(30):
+    for turn in range(ROUNDS):
         policy.mode = Mode.OFF if turn % 2 else Mode.ENFORCE
         expected = Verdict.ALLOW if turn % 2 else Verdict.MAILBOX
 
@@ -98,7 +98,7 @@ def test_a_rolled_back_edit_is_never_seen(fan, policy):
             transaction.set_rollback(True)
         return Verdict.ALLOW
 
-    for _ in range(20):
+    for _ in range(ROUNDS):
         asked = race(edit_and_roll_back, *(lambda: verdict(session, fan) for _ in range(3)))
         assert set(asked) == {Verdict.ALLOW}
 
@@ -112,7 +112,7 @@ def test_two_editors_of_two_policies_never_wait_for_each_other_in_a_circle(polic
                 one.note += "."
                 one.save()
 
-    for _ in range(30):
+    for _ in range(ROUNDS):
         race_all(edit, [(policy, other), (other, policy)])
     assert SiteState.objects.count() == 1
 

@@ -12,7 +12,7 @@ from hardening.core import throttle
 from hardening.core.throttle import CODE_RULES, MAIL_RULES, MINUTE_US, SECOND_US, Rule
 from hardening.models import ThrottleCell
 from hardening.throttle import subjects
-from hardening.throttle.database import cell_key, reserve
+from hardening.throttle.database import MAX_TRIES, cell_key, reserve
 from tests.visitor import NOW
 
 pytestmark = pytest.mark.django_db
@@ -138,3 +138,13 @@ def test_a_key_names_nobody_and_fits_its_column() -> None:
     with override_settings(HARDENING={"VAULT_KEYS": ["another root of forty characters, not one"]}):
         assert subjects.account("codes", 5, known_browser=True) != key
         assert keys.Purpose.THROTTLE
+
+
+def test_a_store_that_never_grants_what_nothing_refuses_refuses_after_a_few_tries(monkeypatch):
+    tries = []
+    monkeypatch.setattr(
+        ThrottleCell.objects, "take", lambda *_args, **_kwargs: tries.append(1), raising=False
+    )
+    refused = reserve("key", CODE_RULES, now_us=NOW_US)
+    assert (refused.admitted, refused.retry_after) == (False, 1)
+    assert len(tries) == MAX_TRIES
