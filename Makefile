@@ -1,6 +1,6 @@
 # What one can do with this tree. Needs Python 3.11 or newer and make; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean
+.PHONY: help demo test matrix bench check format docs lock clean
 
 PORT ?= 8000
 export PORT
@@ -16,13 +16,23 @@ demo:  ## Set up and serve the demo site on this machine only (PORT=8000); its d
 	@.venv-demo/bin/python manage.py runserver --noreload 127.0.0.1:$(PORT)
 
 test:  ## Set up and run every test; what could not run is named at the end
-	@.ci/bootstrap dev
 	@.ci/system-packages
+	@.ci/bootstrap dev
 	@.venv/bin/python .ci/test
+
+matrix:  ## Run the tests on the other Pythons, Djangos and databases, as far as they are here
+	@.ci/system-packages
+	@.ci/bootstrap dev
+	@.venv-uv/bin/python .ci/matrix
 
 check:  ## Lint, format, layers, dependencies, templates, spelling, types, migrations, docs
 	@.ci/bootstrap dev types
 	@.venv/bin/python .ci/check
+
+bench:  ## Measure what the app costs, against plain Django (3 minutes; BENCH=--quick for a look)
+	@.ci/system-packages
+	@.ci/bootstrap dev
+	@.venv/bin/python -m tests.bench $(BENCH)
 
 format:  ## Put the code into its format, mending what can be mended
 	@.ci/bootstrap dev
@@ -38,6 +48,6 @@ lock:  ## Move every locked dependency to its newest release
 	@.ci/bootstrap --lock
 
 clean:  ## Remove environments, caches and the demo's data
-	rm -rf .venv .venv-demo .venv-types .venv-uv .demo .screenshots docs/_build test-results
+	rm -rf .venv .venv-* .demo .screenshots docs/_build test-results
 	rm -rf .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find hardening project tests docs -name __pycache__ -prune -exec rm -rf {} +

@@ -8,9 +8,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
+from hardening.models.database import Row, WrittenQuerySet
 from tests import guard, settings
 from tests.harness import stage_key
 
@@ -21,7 +23,7 @@ APP = ROOT / "hardening"
 SETTINGS_READERS = ("conf", "host", "checks", "models", "migrations", "testing")
 CLOCK_READERS = (
     *("access", "admin", "backends", "checks", "context_processors", "contrib", "management"),
-    *("middleware", "migrations", "receivers", "templatetags", "testing", "views"),
+    *("middleware", "migrations", "outgoing", "receivers", "templatetags", "testing", "views"),
 )
 CLOCKS = {
     *("time.time", "time.time_ns", "timezone.now", "timezone.localtime", "timezone.localdate"),
@@ -101,6 +103,49 @@ def test_no_migration_is_missing():
 # --- databases ------------------------------------------------------------------------------------
 
 
+def forgetful_calls(tree):
+    """Name what means the database ``default`` whatever a router says."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            bound = any(keyword.arg == "using" for keyword in node.keywords)
+            if isinstance(owner, ast.Name) and owner.id == "transaction" and not bound:
+                yield f"transaction.{node.func.attr}"
+    for name in imported_names(tree):
+        if name == "django.db.connection" or name.startswith("django.db.transaction."):
+            yield name
+
+
+def test_a_transaction_names_its_database():
+    found = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path, tree in modules_outside(())
+        for name in forgetful_calls(tree)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "source, expected",
+    [
+        ("transaction.atomic()", ["transaction.atomic"]),
+        ("transaction.on_commit(send, robust=True)", ["transaction.on_commit"]),
+        ("transaction.set_rollback(True, using=alias)", []),
+        ("from django.db import connection", ["django.db.connection"]),
+        ("from django.db import connections", []),
+        ("from django.db.transaction import atomic", ["django.db.transaction.atomic"]),
+    ],
+)
+def test_a_transaction_on_default_is_found(source, expected):
+    assert list(forgetful_calls(ast.parse(source))) == expected
+
+
+@pytest.mark.parametrize("model", list(apps.get_app_config("hardening").get_models()))
+def test_every_model_of_ours_reads_where_it_is_written(model):
+    assert issubclass(model, Row)
+    assert isinstance(model._default_manager.all(), WrittenQuerySet)
+
+
 def test_a_stage_runs_on_the_database_that_it_names(request):
     stage = request.config.stash[stage_key]
     if stage in VENDORS:
@@ -119,7 +164,10 @@ def test_a_stage_runs_on_the_database_that_it_names(request):
             "postgresql://me@127.0.0.1:5433/site",
             {
                 "ENGINE": "django.db.backends.postgresql",
-                **{"NAME": "site", "USER": "me", "HOST": "127.0.0.1", "PORT": 5433},
+                "NAME": "site",
+                "USER": "me",
+                "HOST": "127.0.0.1",
+                "PORT": 5433,
             },
         ),
         (
