@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.views.decorators.debug import sensitive_variables
 
@@ -44,11 +45,27 @@ class HardeningBackend(ModelBackend):
         if request is not None:
             # Another backend may be the one that finds it right (allauth by e-mail, LDAP).
             setattr(request, PASSWORD_MARK, True)
-        user = super().authenticate(request, username=username, password=password, **kwargs)
-        if user is None or _frozen(user):
+        name = kwargs.get(get_user_model().USERNAME_FIELD) if username is None else username
+        if name is None:
             return None
-        setattr(user, PASSWORD_MARK, True)
+        try:
+            user = facts.load_user_by_name(name)
+        except NotMigratedError:
+            user = super().authenticate(request, username=name, password=password, **kwargs)
+        else:
+            user = self._checked(user, password)
+        if user is not None:
+            setattr(user, PASSWORD_MARK, True)
         return user
+
+    @sensitive_variables("password")
+    def _checked(self, user: Any, password: str) -> Any:
+        if user is None:
+            # As Django does: a name that nobody has takes as long as a wrong password.
+            get_user_model()().set_password(password)
+            return None
+        right = user.check_password(password) and self.user_can_authenticate(user)
+        return user if right and not facts.attached(user).who().frozen else None
 
     @sensitive_variables("password", "kwargs")
     async def aauthenticate(
@@ -82,12 +99,3 @@ class HardeningBackend(ModelBackend):
     async def aget_user(self, user_id: Any) -> Any:
         """Do the same from async code; there is one implementation."""
         return await sync_to_async(self.get_user)(user_id)
-
-
-def _frozen(user: Any) -> bool:
-    try:
-        found = facts.fresh(user)
-    except NotMigratedError:
-        return False
-    setattr(user, facts.ATTRIBUTE, found)
-    return found.who().frozen

@@ -72,7 +72,11 @@ class HardeningMiddleware:
     ) -> HttpResponse | None:
         """Note that a view is about to run, and whether it is one of our step pages."""
         request.hardening_in_view = True  # type: ignore[attr-defined]
-        request.hardening_step = getattr(view, "hardening_step", False)  # type: ignore[attr-defined]
+        if hasattr(view, "hardening_step"):
+            request.hardening_step = True  # type: ignore[attr-defined]
+        session = getattr(request, "session", None)
+        if session is not None and parking.mark_of(session) is not None:
+            parking.set_aside(session)
         return None
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponse | None:
@@ -96,22 +100,15 @@ class HardeningMiddleware:
 
 
 def _prepare(request: HttpRequest) -> None:
-    sessions.watch(request.session)
-    meta = request.META
-    request.hardening_csrf = {  # type: ignore[attr-defined]
-        "CSRF_COOKIE": meta.get("CSRF_COOKIE"),
-        "CSRF_COOKIE_NEEDS_UPDATE": meta.get("CSRF_COOKIE_NEEDS_UPDATE"),
-    }
-    _wrap_user(request)
-    request.auser = partial(_adecided, request, request.auser)
+    """Watch the session, and let the decision stand between Django's lazy user and its readers.
 
-
-def _wrap_user(request: HttpRequest) -> None:
-    """Let the decision stand between Django's lazy user and whoever reads it.
-
-    Where Django's own object is still untouched, it is told to ask us: a second lazy object
-    around it would cost each page twice what the decision about an anonymous visitor does.
+    Where Django's own lazy object is still untouched, it is told to ask us: a second one around
+    it would cost an anonymous page as much as all the rest of this.
     """
+    sessions.watch(request.session)
+    meta = request.META.get
+    request.hardening_csrf = (meta("CSRF_COOKIE"), meta("CSRF_COOKIE_NEEDS_UPDATE"))  # type: ignore[attr-defined]
+    request.auser = partial(_adecided, request, request.auser)
     inner: Any = request.user
     kept: dict[str, Any] = vars(inner) if type(inner) is SimpleLazyObject else {}
     if kept.get("_wrapped") is empty:
@@ -190,8 +187,11 @@ def _concerned(request: HttpRequest) -> bool:
         return True
     if not session.accessed:
         return False
+    cookies = request.COOKIES
+    if not cookies and session.session_key is None:
+        return False  # nobody came, nobody stays: most visitors of most sites
     if session.is_empty():
-        presented = host.session_cookie_name() in request.COOKIES
+        presented = host.session_cookie_name() in cookies
         if presented and not host.saves_every_request():
             sessions.keep_cookie(session, presented=presented)
         return False

@@ -44,7 +44,7 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
     if _is_open_to_nobody(request, mark):
         _drop_messages(request)
         request.session.flush()
-        return response
+        return _without_cookies(response)
     json = answers.refuses_a_program(request, response) or answers.wants_json(request, response)
     _release(response)
     if mark.decision is None:
@@ -57,7 +57,8 @@ def _replace(request: HttpRequest, response: HttpResponseBase, mark: Mark) -> Ht
         request.session.flush()  # once more: the view may have gone on writing
     if mark.row is not None:
         _drop_messages(request)
-        heading = _heading(request, response, mark) if mark.signing_in else None
+        new = mark.signing_in and not mark.repeated
+        heading = _heading(request, response, mark) if new else None
         parking.conceal(
             request.session,
             mark.row,
@@ -71,8 +72,11 @@ def _is_open_to_nobody(request: HttpRequest, mark: Mark) -> bool:
     """True if somebody who may not sign in is at a page that is there for signing in.
 
     A middleware that signs her in on each request would else be led to the login page for ever.
-    The page itself was made for nobody: such a login is anonymous before any view runs.
+    The page itself was made for nobody: such a login is anonymous before any view runs. What a
+    middleware answered in place of a view was made for her.
     """
+    if not getattr(request, "hardening_in_view", False):
+        return False
     if mark.decision is None or mark.decision.verdict not in parking.OVER or not mark.by_middleware:
         return False
     ours = getattr(request, "hardening_step", False)
@@ -131,6 +135,13 @@ def _drop_messages(request: HttpRequest) -> None:
     if storage is not None:
         storage._queued_messages = []  # noqa: SLF001 - there is no public way
         storage.added_new = False
+
+
+def _without_cookies(response: HttpResponseBase) -> HttpResponseBase:
+    """Drop cookies that a middleware may have set for whom it signed in."""
+    for name in set(response.cookies) - {host.csrf_cookie_name()}:
+        del response.cookies[name]
+    return response
 
 
 def _keep_csrf(old: HttpResponseBase, new: HttpResponse) -> HttpResponse:

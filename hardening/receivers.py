@@ -6,9 +6,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.signals import user_logged_in
-from django.db.models.signals import post_save
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.db import router
+from django.db.models.signals import post_migrate, post_save
 
 from hardening import answers, host, sessions, signals
 from hardening.core.values import ProofKind
@@ -16,9 +18,13 @@ from hardening.facts import NotMigratedError
 from hardening.flows import login, parking
 from hardening.flows.login import Arrival
 from hardening.models import RolePolicy, SiteState
+from hardening.models.account import SiteStateQuerySet
 
 if TYPE_CHECKING:
     from hardening.core.values import Decision
+
+# What the middleware kept of a request, in this order.
+CSRF_META = ("CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
 
 log = logging.getLogger("hardening")
 
@@ -34,6 +40,7 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
         return
     if not sessions.signs_in(session, user) or not _by_login(request):
         return  # said by something that signs in without a session, such as a token package
+    _watch_if_new(request, session)
     now = int(time.time())
     by_ours = user.__dict__.pop(login.PASSWORD_MARK, False)
     password = by_ours or getattr(request, login.PASSWORD_MARK, False)
@@ -89,6 +96,13 @@ def _carry_out(
             parking.set_mark(session, None)
 
 
+def _watch_if_new(request: Any, session: Any) -> None:
+    """A view may put another session into the request; the middleware answers for that one too."""
+    ours = hasattr(request, "hardening_csrf") and not sessions.is_watched(session)
+    if ours and getattr(request, "_request", request).session is session:
+        sessions.watch(session)
+
+
 def _by_login(request: Any) -> bool:
     """True unless this signal was sent without ``login()``, which rotates the CSRF token first.
 
@@ -96,7 +110,7 @@ def _by_login(request: Any) -> bool:
     and is judged like any live one.
     """
     kept = getattr(request, "hardening_csrf", None)
-    return kept is None or request.META.get("CSRF_COOKIE") != kept["CSRF_COOKIE"]
+    return kept is None or request.META.get("CSRF_COOKIE") != kept[0]
 
 
 def _make_anonymous(request: Any) -> None:
@@ -114,22 +128,50 @@ def _undo_token_rotation(request: Any) -> None:
     kept = getattr(request, "hardening_csrf", None)
     if kept is None:
         return
-    for name, value in kept.items():
+    for name, value in zip(CSRF_META, kept, strict=True):
         if value is None:
             request.META.pop(name, None)
         else:
             request.META[name] = value
 
 
-def tell_of_raw_policies(*, raw: bool = False, **_kwargs: Any) -> None:
+def forget_password(*, request: Any = None, **_kwargs: Any) -> None:
+    """Take back what our backend said of this request: no backend found the password right."""
+    if hasattr(request, login.PASSWORD_MARK):
+        setattr(request, login.PASSWORD_MARK, False)
+
+
+def tell_of_raw_policies(*, using: str, raw: bool = False, **_kwargs: Any) -> None:
     """Move the revision on for rows that ``loaddata`` writes without calling ``save()``."""
     if raw:
-        SiteState.objects.touch_policies()
+        SiteState.objects.using(using).touch_policies()
+
+
+def tell_of_migrated_policies(*, using: str, apps: Any = None, plan: Any = (), **_kw: Any) -> None:
+    """Move the revision on after migrations, which write by historical models, not by ours.
+
+    Where any ran, in the database of our rows, and only if there are policies or ever were.
+    """
+    if not plan or not router.allow_migrate_model(using, SiteState):
+        return
+    try:  # our tables as they are now, which may be before the latest of our own migrations
+        sites = SiteStateQuerySet(apps.get_model("hardening", "SiteState"), using=using)
+        rows = apps.get_model("hardening", "RolePolicy")
+    except LookupError:
+        return
+    if sites.exists() or rows.objects.using(using).exists():
+        sites.touch_policies()
 
 
 def connect() -> None:
     """Connect once; called when the app is ready."""
     user_logged_in.connect(judge_login, dispatch_uid="hardening.judge_login")
+    user_login_failed.connect(forget_password, dispatch_uid="hardening.forget_password")
     post_save.connect(
         tell_of_raw_policies, sender=RolePolicy, dispatch_uid="hardening.tell_of_raw_policies"
+    )
+    post_migrate.connect(
+        tell_of_migrated_policies,
+        sender=apps.get_app_config("hardening"),
+        dispatch_uid="hardening.tell_of_migrated_policies",
     )

@@ -63,7 +63,7 @@ def email_of(user: Any) -> str:
     return str(getattr(user, field, "") or "")
 
 
-def note_address(user: Any, *, now: int) -> Known:
+def note_address(user: Any, *, seen: Account | None = None, now: int) -> Known:
     """Record the address if it is new to the account; return what is known now.
 
     The very first one is no change. "No address" is recorded like any other, so that the first
@@ -72,15 +72,17 @@ def note_address(user: Any, *, now: int) -> Known:
     Raises:
         vault.Unsealable: If the recorded address does not open; callers refuse the proof.
     """
+    email = email_of(user)
+    if seen is not None and email == (remembered := known(seen)).current:
+        return remembered
     account = Account.objects.of(user.pk)
     remembered = known(account)
-    email = email_of(user)
+    if account.email and email == remembered.current:
+        return remembered
     unchanged = Account.objects.filter(pk=account.pk, email=account.email)
     if not account.email:
         unchanged.update(email=_seal(user.pk, email))
         return replace(remembered, current=email)
-    if email == remembered.current:
-        return remembered
     # Two changes within the seven days: the proof still goes to the address from before both.
     previous = remembered.provable(now)
     mine = unchanged.update(

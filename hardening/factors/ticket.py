@@ -6,7 +6,6 @@ server gets in by one that `hardening_ticket` prints in the shell.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from hardening import keys
@@ -35,7 +34,7 @@ def issue(user_pk: Any, random: bytes, *, now: int) -> str:
         key_id=keys.current(Purpose.TICKET).id,
         digest=keys.mac(Purpose.TICKET, *_parts(user_pk, clean)),
         issued_at=moment(now),
-        expires_at=moment(now) + timedelta(seconds=TICKET_SECONDS),
+        expires_at=moment(now + TICKET_SECONDS),
     )
     return shown
 

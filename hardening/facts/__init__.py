@@ -62,6 +62,19 @@ class Facts:
         listed = enumerate(self.policies.roles)
         return frozenset(role for index, role in listed if self.columns[f"role_{index}"])
 
+    @property
+    def account(self) -> Account | None:
+        """The account's row as far as its address goes; `None` where none was recorded yet."""
+        sealed = self.columns["account_email"]
+        if not sealed:
+            return None
+        return Account(
+            user_id=self.user.pk,
+            email=sealed,
+            previous_email=self.columns["account_previous_email"],
+            email_since=self.columns["account_email_since"],
+        )
+
     def who(self, *, known_browser: bool = True) -> Who:
         """Return the decision's view; some factors work from known browsers only."""
         columns = self.columns
@@ -89,11 +102,25 @@ def load_user(pk: Any) -> Any:
         FactsError: If the facts cannot be read.
         NotMigratedError: If our tables are missing.
     """
+    return _loaded(query.load, pk)
+
+
+def load_user_by_name(name: Any) -> Any:
+    """Do the same for a name that somebody typed.
+
+    Raises:
+        FactsError: If the facts cannot be read.
+        NotMigratedError: If our tables are missing.
+    """
+    return _loaded(query.load_by_name, name)
+
+
+def _loaded(load: Callable[..., tuple[Any, dict[str, Any]]], key: Any) -> Any:
     model = get_user_model()
     alias = _alias()
 
     def ask(held: PolicySet) -> tuple[Any, dict[str, Any]]:
-        return query.load(model, alias, held, pk)
+        return load(model, alias, held, key)
 
     found = _read(ask, model.DoesNotExist)
     if found is None:
@@ -112,6 +139,12 @@ def of(user: Any) -> Facts:
     """
     attached: Facts | None = user.__dict__.pop(ATTRIBUTE, None)
     return attached or fresh(user)
+
+
+def attached(user: Any) -> Facts:
+    """Return the facts that came along with this user, and leave them to whoever comes next."""
+    found: Facts = user.__dict__[ATTRIBUTE]
+    return found
 
 
 def fresh(user: Any) -> Facts:
@@ -147,9 +180,6 @@ def _read(
             subject, columns = _guarded(partial(ask, held))
         except missing:
             return None
-        for name, default in query.DEFAULTS.items():
-            if columns[name] is None:  # no row yet
-                columns[name] = default
         if columns["site_policy_revision"] == held.revision:
             return subject, columns, held
         _guarded(policies.read)

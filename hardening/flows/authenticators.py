@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
 from hardening import audit, sessions, signals
 from hardening.audit import Event, Where
 from hardening.core.values import Decision, Strength, Verdict, Who
@@ -19,6 +17,7 @@ from hardening.factors import recovery, registry
 from hardening.flows import stepup
 from hardening.flows.notices import tell
 from hardening.models import Account, Factor, RecoveryCode
+from hardening.models.database import atomic
 from hardening.models.factor import NAME_LENGTH
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def remove(session: SessionBase, user: Any, row: Factor, *, now: int, where: Whe
     if needed(who, row.pk, now=now):
         return _refused(user, Change.LAST_REQUIRED, now=now, where=where)
     try:
-        with transaction.atomic():
+        with atomic():
             epoch = _retire(user.pk, row.pk, who.account_epoch, now=now)
     except _UndoneError as undone:
         return _refused(user, undone.change, now=now, where=where)
@@ -157,7 +156,7 @@ def make_codes(
     if not decision.allowed or not who.factors:
         _refused(user, Change.NOT_FRESH, now=now, where=where)
         return ()
-    with transaction.atomic():
+    with atomic():
         Account.objects.lock(user.pk)
         codes = recovery.make(user.pk, random, now=now)
     tell(user, "recovery_codes_made", {}, now=now, where=where)

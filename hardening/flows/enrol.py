@@ -16,17 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
 from hardening import audit, facts, sessions, signals, vault
 from hardening.audit import Event, Where
 from hardening.core.throttle import CODE_RULES, SECOND_US
 from hardening.core.values import RECOVERY_CODES_LOW, Decision, Proof, ProofKind
 from hardening.factors import recovery, registry, totp
-from hardening.flows import record
+from hardening.flows import record, rows
 from hardening.flows.notices import tell
 from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
+from hardening.models.database import atomic
 from hardening.models.parked import Purpose
 from hardening.throttle import subjects
 from hardening.throttle.database import reserve
@@ -80,7 +79,7 @@ def open_beside(
         empty,
         purpose=Purpose.ENROL,
         backend=backend,
-        auth_hash=record.auth_hash(user),
+        auth_hash=rows.auth_hash(user),
         reason="",
         announced=True,
         next_url=next_url,
@@ -95,7 +94,7 @@ def start(waiting: Waiting, random: bytes, *, name: str, now: int, where: Where)
     if not waiting.may_enrol:
         _say(Event.ENROLMENT_REFUSED, waiting, now=now, where=where)
         return False
-    with transaction.atomic():  # a second click never meets a row without its secret
+    with atomic():  # a second click never meets a row without its secret
         totp.start(waiting.row, name=name, secret=random, now=now)
     _say(Event.ENROLMENT_STARTED, waiting, now=now, where=where)
     return True
@@ -143,7 +142,7 @@ def confirm(
         return Confirmed(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
     lost = list(remove) if waiting.replacing else []
     try:
-        with transaction.atomic():
+        with atomic():
             done, codes, removed = _store(waiting, found, code, random, name, lost, now)
     except _StaleError:
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="enrol")
@@ -218,7 +217,7 @@ def codes_again(waiting: Waiting, random: bytes, *, now: int, where: Where) -> t
     if not (waiting.decision.allowed and waiting.awaits_codes):
         _say(Event.ENROLMENT_REFUSED, waiting, now=now, where=where)
         return ()
-    with transaction.atomic():
+    with atomic():
         Account.objects.lock(waiting.user.pk)
         codes = recovery.make(waiting.user.pk, random, now=now)
     tell(waiting.user, "recovery_codes_made", {}, now=now, where=where)

@@ -21,7 +21,7 @@ from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.values import Decision, NoteKind, Proof, ProofKind, Session
-from hardening.flows import record
+from hardening.flows import record, rows
 from hardening.flows.notices import address_book
 from hardening.flows.parking import (
     OVER,
@@ -81,8 +81,8 @@ def arrive(
         kept = record.waiting(session, now=now)
         if kept is not None:
             sessions.take_login(session)
-            if in_view:
-                set_mark(session, Mark(kept.decision, kept.row))
+            again = not in_view
+            set_mark(session, Mark(kept.decision, kept.row, by_middleware=again, repeated=again))
             return Arrival.KEPT, kept.decision
     _forget_other(session, user, now=now)
     if not in_view:
@@ -117,6 +117,7 @@ def begin(
     found = facts.of(user)  # read a moment ago, when the password was checked
     state, decision = _judge(found, ProofKind.PASSWORD, now)
     if decision.allowed:
+        setattr(user, facts.ATTRIBUTE, found)  # for `arrive`, which hears of that `login()`
         return Arrival.COMPLETED, decision
     others = record.drop(session, owner=user, now=now)
     if decision.verdict in OVER:
@@ -124,10 +125,10 @@ def begin(
         return Arrival.ENDED, decision
     if others or SESSION_KEY in session:
         session.flush()  # somebody else's live session ends here, as Django's login() would do
-    else:
+    elif session.session_key is not None:  # one without a key is given a new one when it is stored
         session.cycle_key()
     session[BACKEND_SESSION_KEY] = backend
-    session[HASH_SESSION_KEY] = record.auth_hash(user)
+    session[HASH_SESSION_KEY] = rows.auth_hash(user)
     park(session, found, state, decision, announced=False, next_url=next_url, now=now)
     sessions.take_login(session)
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
@@ -186,7 +187,7 @@ def _settle(
 ) -> None:
     """Stamp a sign-in that owes nothing; what an older session had proven stays behind."""
     _stamp(session, found.user, state, now=now)
-    address_book(found.user, now=now)
+    address_book(found.user, seen=found.account, now=now)
     _record_completed(found.user, state, decision, {}, now=now, where=where)
 
 
@@ -217,7 +218,7 @@ def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) 
     if not waiting.decision.allowed or waiting.awaits_codes:
         return False
     address_book(waiting.user, now=now)
-    data = record.open_data(row)
+    data = rows.open_data(row)
     if not ParkedLogin.objects.claim(row.pk, now=now):
         return False
     session.pop(sessions.PARKED_KEY, None)

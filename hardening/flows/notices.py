@@ -6,7 +6,7 @@ the e-mail address is noticed: it is told to the address that was replaced, once
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hardening import audit, notify, vault
 from hardening.audit import NOWHERE, Event, Where
@@ -16,18 +16,22 @@ from hardening.factors.mailbox import Known
 from hardening.throttle import subjects
 from hardening.throttle.database import reserve
 
+if TYPE_CHECKING:
+    from hardening.models import Account
+
 WRONG_CODE = "mail:wrong_code"
 THROTTLED = "event:throttled"
 UNWELCOME = "event:request"
 
 
-def address_book(user: Any, *, now: int) -> Known:
+def address_book(user: Any, *, seen: Account | None = None, now: int) -> Known:
     """Return what the account knows of its e-mail addresses, noting a change.
 
-    Where the remembered address does not open, nothing is known: no proof goes anywhere.
+    `seen` is what the facts brought along, if they did. Where the remembered address does not
+    open, nothing is known: no proof goes anywhere.
     """
     try:
-        known = mailbox.note_address(user, now=now)
+        known = mailbox.note_address(user, seen=seen, now=now)
     except vault.Unsealable:
         return Known()
     if known.changed:

@@ -17,7 +17,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from hardening import audit, sessions
 from hardening.audit import Event, Where
 from hardening.core.values import Need
-from hardening.flows import record
+from hardening.flows import record, rows
 from hardening.models import ParkedLogin
 from hardening.models.parked import Purpose
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MARK = "_hardening_mark"
 SIGNED_IN = Need()
 OVER = record.OVER  # row 1 and row 2 of the decision: never parked
+TIDY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Mark:
     mid_life: bool = False
     undo: bool = False  # take back what the login view wrote
     by_middleware: bool = False  # `login()` was called before any view ran
+    repeated: bool = False  # likewise, on a record that goes on: a view's own answer stands
 
     @property
     def signing_in(self) -> bool:
@@ -74,7 +76,7 @@ def park(
     now: int,
 ) -> ParkedLogin:
     """Open the row for a login, or a live session, that owes something."""
-    ParkedLogin.objects.prune(now=now)
+    _tidy_up(now)
     return record.open_row(
         session,
         found.user,
@@ -89,6 +91,17 @@ def park(
     )
 
 
+def _tidy_up(now: int) -> None:
+    """Delete what is long over, without cron; at most once a minute in each process."""
+    global _tidied_at  # noqa: PLW0603 - one moment per process
+    if abs(now - _tidied_at) >= TIDY_SECONDS:
+        _tidied_at = now
+        ParkedLogin.objects.prune(now=now)
+
+
+_tidied_at = 0
+
+
 def conceal(session: SessionBase, row: ParkedLogin, *, mid_life: bool, next_url: str) -> None:
     """Move what the login wrote out of the session and into the row, sealed.
 
@@ -96,19 +109,37 @@ def conceal(session: SessionBase, row: ParkedLogin, *, mid_life: bool, next_url:
     the row and the session's new key along; both are made anew (login.md, point 5).
     """
     written = sessions.take_written(session, everything=mid_life)
-    if row.data:  # a login repeated on the same record adds to what it holds
-        written = {**(record.open_data(row) or {}), **written}
-    row.data = record.seal_data(row, written)
     row.next = next_url or row.next
-    rolled_back = not ParkedLogin.objects.filter(pk=row.pk, handle=row.handle).update(
-        data=row.data, next=row.next
-    )
+    rolled_back = not _add_data(row, written)
     if rolled_back:
         row.save(force_insert=True)
     if sessions.is_lost(session, rolled_back=rolled_back):
         kept = dict(session.items())
         session.create()
         session.update(kept)
+
+
+def set_aside(session: SessionBase | None) -> None:
+    """Move what a middleware wrote with a repeated login into the row; called before a view runs.
+
+    The view meets nobody, so its answer stands, and what it writes stays in the session.
+    """
+    mark = mark_of(session)
+    if session is None or mark is None or mark.row is None or not mark.repeated:
+        return
+    written = sessions.take_written(session, everything=False)
+    if written:
+        _add_data(mark.row, written)
+    set_mark(session, None)
+
+
+def _add_data(row: ParkedLogin, written: dict[str, Any]) -> bool:
+    """Seal session keys into a row; a login repeated on the same record adds to what it holds."""
+    if row.data:
+        written = {**(rows.open_data(row) or {}), **written}
+    row.data = rows.seal_data(row, written)
+    mine = ParkedLogin.objects.filter(pk=row.pk, handle=row.handle)
+    return mine.update(data=row.data, next=row.next) == 1
 
 
 def record_parked(event: Event, user: Any, decision: Decision, *, now: int, where: Where) -> None:

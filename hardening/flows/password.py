@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
 from hardening import audit
 from hardening.audit import Event, Where
 from hardening.core.throttle import CODE_RULES, SECOND_US
 from hardening.core.values import Verdict
-from hardening.flows import record
+from hardening.flows import record, rows
 from hardening.flows.notices import tell
 from hardening.models import Account, ParkedLogin
+from hardening.models.database import atomic
 from hardening.throttle import subjects
 from hardening.throttle.database import Reservation, reserve
 
@@ -40,10 +39,10 @@ def change_parked(waiting: Waiting, new: str, *, now: int, where: Where) -> Wait
     if waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
         return None
     user = waiting.user
-    with transaction.atomic():
+    with atomic():
         _store(user, new)
         moved = ParkedLogin.objects.waiting(now=now).filter(pk=waiting.row.pk)
-        moved.update(auth_hash=record.auth_hash(user))
+        moved.update(auth_hash=rows.auth_hash(user))
     _tell(user, now=now, where=where)
     waiting.row.refresh_from_db()
     return record.refreshed(waiting, waiting.row, now=now)
@@ -51,7 +50,7 @@ def change_parked(waiting: Waiting, new: str, *, now: int, where: Where) -> Wait
 
 def change_live(user: Any, new: str, *, now: int, where: Where) -> None:
     """Set the new password; the door then calls ``update_session_auth_hash``."""
-    with transaction.atomic():
+    with atomic():
         _store(user, new)
     _tell(user, now=now, where=where)
 

@@ -15,6 +15,7 @@ from hardening.audit import Event, Where
 from hardening.core.values import Strength
 from hardening.factors import registry
 from hardening.models import RolePolicy
+from hardening.models.database import alias
 from hardening.models.policy import Mode
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def is_member(user: Any, key: str) -> bool:
     if role is None or not role.q:
         return True
     model: type[Model] = get_user_model()
-    return model._base_manager.filter(role.q, pk=user.pk).exists()  # noqa: SLF001
+    members = model._base_manager.using(alias()).filter(role.q)  # noqa: SLF001
+    return members.filter(pk=user.pk).exists()
 
 
 def values(policy: RolePolicy) -> dict[str, str]:

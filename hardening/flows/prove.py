@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.hashers import check_password
-from django.db import transaction
 
 from hardening import audit, notify, signals
 from hardening.audit import Event, Where
@@ -26,6 +25,7 @@ from hardening.flows import record
 from hardening.flows.notices import address_book, notice, tell, worth_recording, wrong_code
 from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
+from hardening.models.database import atomic
 from hardening.throttle import subjects
 from hardening.throttle.database import Reservation, reserve
 
@@ -76,7 +76,7 @@ def recovery_code(waiting: Waiting, code: str, *, now: int, where: Where) -> Jud
     """Judge a recovery code, used up by this; the owner is told by mail."""
 
     def judge() -> Proof | None:
-        with transaction.atomic():
+        with atomic():
             # As whoever makes a new set does, or its count would be one too low.
             Account.objects.lock(waiting.user.pk)
             spent = recovery.spend(waiting.user.pk, code, now=now)
@@ -218,7 +218,7 @@ def judge_code(row: Factor | None, user: Any, code: str, *, known: bool, now: in
 
 def _disabled(row: Factor, user: Any, *, now: int) -> None:
     """The hundredth wrong code in a row: the facts must say so, under the account's lock."""
-    with transaction.atomic():
+    with atomic():
         Account.objects.lock(user.pk)
         registry.rewrite(user.pk)
     audit.record(Event.FACTOR_DISABLED, user=user, data={"factor": row.pk}, now=now)

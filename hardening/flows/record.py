@@ -13,14 +13,14 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, load_backend
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from django.db.models import F
-from django.utils.crypto import constant_time_compare
 
-from hardening import facts, host, sessions, vault
+from hardening import facts, sessions
 from hardening.conf import conf
 from hardening.core.decision import decide
 from hardening.core.values import Decision, Need, NeedKind, Proof, ProofKind, Session, Verdict, Who
+from hardening.flows import rows
 from hardening.models import ParkedLogin
 from hardening.models.parked import Purpose
 
@@ -69,6 +69,11 @@ class Waiting:
         """Whether recovery codes were shown and nobody said yet that they are stored."""
         return self.row.codes_shown
 
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether this sign-in may be completed now, which gives its session a new key."""
+        return not (self.enrolling or self.awaits_codes) and self.decision.allowed
+
 
 def open_row(
     session: SessionBase,
@@ -92,7 +97,7 @@ def open_row(
         backend=backend,
         auth_hash=auth_hash,
         proofs=json.dumps(sessions.proofs_to(state.proofs)),
-        circumstances=json.dumps(_circumstances(state)),
+        circumstances=json.dumps(rows.circumstances_of(state)),
         account_epoch=state.account_epoch,
         site_epoch=state.site_epoch,
         reason=reason,
@@ -109,7 +114,7 @@ def waiting(session: SessionBase, *, now: int) -> Waiting | None:
     Raises:
         FactsError: If nobody can tell.
     """
-    found = _load(session, sessions.PARKED_KEY, now=now)
+    found = rows.find(session, sessions.PARKED_KEY, now=now)
     if found is None:
         return None
     row, user, who, state = found
@@ -125,7 +130,7 @@ def enrolling(session: SessionBase, user: Any, *, now: int) -> Waiting | None:
 
     What the live session has proven counts, and so does what was proven for the enrolment.
     """
-    found = _load(session, sessions.ENROL_KEY, now=now)
+    found = rows.find(session, sessions.ENROL_KEY, now=now)
     if found is None or found[1].pk != user.pk:
         return None
     row, _, who, state = found
@@ -212,7 +217,7 @@ def add_proof(
     row = found.row
     refund = {"failures": F("failures") - 1} if tried else {}
     for _ in range(MAX_PROOF_WRITES):
-        proofs = sessions.add_proof(_proofs(row), proof)
+        proofs = sessions.add_proof(rows.proofs_of(row), proof)
         fields = {"proofs": json.dumps(sessions.proofs_to(proofs)), **values}
         written = {**fields, **refund}
         if ParkedLogin.objects.swap_proofs(row.pk, seen=row.version, values=written):
@@ -241,7 +246,7 @@ def refreshed(found: Waiting, row: ParkedLogin, *, now: int) -> Waiting:
 
 
 def _decided(found: Waiting, row: ParkedLogin, who: Who, now: int) -> Waiting:
-    state = _state(row)
+    state = rows.state_of(row)
     if row.purpose == Purpose.ENROL:
         others = tuple(proof for proof in found.session.proofs if proof not in state.proofs)
         state = replace(state, proofs=(*others, *state.proofs))
@@ -260,106 +265,14 @@ def drop(session: SessionBase, *, now: int, owner: Any = None) -> bool:
     digest = sessions.handle_digest(session, sessions.PARKED_KEY)
     if digest is None:
         return False
-    rows = list(ParkedLogin.objects.filter(handle=digest))
-    for row in rows:
+    named = list(ParkedLogin.objects.filter(handle=digest))
+    for row in named:
         ParkedLogin.objects.end(row.pk, now=now)
     session.pop(sessions.PARKED_KEY, None)
-    return owner is not None and [row.user_id for row in rows] != [owner.pk]
+    return owner is not None and [row.user_id for row in named] != [owner.pk]
 
 
 def head_for(found: Waiting, next_url: str) -> None:
     """Remember where a person was going when a step page stopped her."""
     if next_url and next_url != found.row.next:
         ParkedLogin.objects.filter(pk=found.row.pk).update(next=next_url)
-
-
-def seal_data(row: ParkedLogin, data: dict[str, Any]) -> str:
-    """Seal session keys for the row, bound to it."""
-    return vault.seal(sessions.dumps(data), context=f"parked:{row.handle}") if data else ""
-
-
-def open_data(row: ParkedLogin) -> dict[str, Any] | None:
-    """Return the sealed session keys; `None` if they do not open (they are lost, nothing more)."""
-    if not row.data:
-        return {}
-    try:
-        return sessions.loads(vault.unseal(row.data, context=f"parked:{row.handle}"))
-    except vault.Unsealable:
-        return None
-
-
-def auth_hash(user: Any) -> str:
-    """Return the hash that ties a session to the password, as Django's ``login()`` takes it."""
-    return str(user.get_session_auth_hash()) if hasattr(user, "get_session_auth_hash") else ""
-
-
-def auth_hashes(user: Any) -> list[str]:
-    """Return the hashes that a session of today may bear, those under older keys included."""
-    return [auth_hash(user), *getattr(user, "get_session_auth_fallback_hash", list)()]
-
-
-def _load(
-    session: SessionBase, key: str, *, now: int
-) -> tuple[ParkedLogin, Any, Who, Session] | None:
-    digest = sessions.handle_digest(session, key)
-    if digest is None:
-        return None
-    row = ParkedLogin.objects.waiting(now=now).filter(handle=digest).first()
-    if row is None:
-        return None
-    user = _owner(row)
-    if user is None or not _same_password(user, row):
-        ParkedLogin.objects.end(row.pk, now=now)
-        return None
-    try:
-        state = _state(row)
-    except (KeyError, TypeError, ValueError):  # written by another version of us
-        ParkedLogin.objects.end(row.pk, now=now)
-        return None
-    return row, user, facts.of(user).who(known_browser=state.known_browser), state
-
-
-def _owner(row: ParkedLogin) -> Any:
-    """Return whom the backend that signed her in would load for a session; `None` for nobody.
-
-    So a default manager that hides somebody (another tenant's, a deleted one) hides her here too.
-    """
-    if row.backend not in host.backends():
-        return None
-    try:
-        return load_backend(row.backend).get_user(row.user_id)
-    except facts.FactsError:
-        raise
-    except Exception as fault:
-        message = "the owner of a sign-in that waits could not be loaded"
-        raise facts.FactsError(message) from fault
-
-
-def _same_password(user: Any, row: ParkedLogin) -> bool:
-    return any(constant_time_compare(one, row.auth_hash) for one in auth_hashes(user))
-
-
-def _state(row: ParkedLogin) -> Session:
-    circumstances = json.loads(row.circumstances)
-    return Session(
-        proofs=_proofs(row),
-        account_epoch=row.account_epoch,
-        site_epoch=row.site_epoch,
-        signing_in=row.purpose == Purpose.LOGIN,
-        **circumstances,
-    )
-
-
-def _circumstances(state: Session) -> dict[str, Any]:
-    """What was judged at sign-in and is never judged again for this record."""
-    return {
-        "id": state.id,
-        "started": state.started,
-        "known_browser": state.known_browser,
-        "attack_mode": state.attack_mode,
-        "flagged_address": state.flagged_address,
-    }
-
-
-def _proofs(row: ParkedLogin) -> tuple[Proof, ...]:
-    return sessions.proofs_from(json.loads(row.proofs))

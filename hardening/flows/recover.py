@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
-
 from hardening import audit, signals
 from hardening.audit import NOWHERE, Event, Where
 from hardening.factors import recovery, registry, ticket
 from hardening.flows.notices import tell
 from hardening.models import Account, Factor
+from hardening.models.database import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +28,7 @@ def reset_factors(
     Returns:
         How many factors were removed.
     """
-    with transaction.atomic():
+    with atomic():
         Account.objects.bump_epoch(user.pk)
         rows = list(Factor.objects.owned(user.pk).confirmed())
         removed = [row for row in rows if Factor.objects.retire(row.pk, now=now)]
@@ -51,7 +50,7 @@ def issue_ticket(
 ) -> str:
     """Make an enrolment ticket and return it, once."""
     account = Account.objects.of(user.pk)  # before: a lock needs a row
-    with transaction.atomic():
+    with atomic():
         Account.objects.lock(account.pk)  # two at once leave one that works
         shown = ticket.issue(user.pk, random, now=now)
     audit.record(Event.TICKET_ISSUED, user=user, actor=actor, now=now, where=where)

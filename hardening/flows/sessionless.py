@@ -21,7 +21,7 @@ from hardening import facts, sessions
 from hardening.audit import Event
 from hardening.conf import conf
 from hardening.core.values import Need, NeedKind, Proof, ProofKind, Session, Strength
-from hardening.flows import record
+from hardening.flows import record, rows
 from hardening.flows.login import PASSWORD_MARK
 from hardening.flows.notices import UNWELCOME, worth_recording
 from hardening.flows.parking import SIGNED_IN, record_parked
@@ -90,7 +90,7 @@ def evidence_of(session: SessionBase, user: Any) -> str:
         "user": stamp.user_pk,
         "epochs": [stamp.account_epoch, stamp.site_epoch],
         "proofs": sessions.proofs_to(replace(proof, at=None) for proof in stamp.proofs),
-        "password": sessions.digest(record.auth_hash(user)),
+        "password": sessions.digest(rows.auth_hash(user)),
     }
     return signing.dumps(kept, salt=SALT)
 
@@ -103,7 +103,7 @@ def _brought_along(user: Any, evidence: str) -> Session | None:
         proofs = sessions.proofs_from(kept["proofs"])
     except (signing.BadSignature, KeyError, TypeError, ValueError):  # the last: another version's
         return None
-    passwords = {sessions.digest(one) for one in record.auth_hashes(user)}
+    passwords = {sessions.digest(one) for one in rows.auth_hashes(user)}
     if owner != str(user.pk) or password not in passwords:
         return None
     return Session(

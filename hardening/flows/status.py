@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 from hardening import policies, roles
 from hardening.flows import unguarded
 from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
+from hardening.models.database import alias
 from hardening.moments import moment
 
 NOT_COVERED = (
@@ -27,7 +28,7 @@ def report() -> dict[str, Any]:
     """Return policies with their members, counts, and what is not covered."""
     model = get_user_model()
     factor = Factor.objects.confirmed().filter(user_id=OuterRef("pk"))
-    users = model._base_manager.all()  # noqa: SLF001 - everybody
+    users = model._base_manager.using(alias())  # noqa: SLF001 - everybody
     if any(field.name == "is_active" for field in model._meta.get_fields()):  # noqa: SLF001
         users = users.filter(is_active=True)
     floor = len(policies.floor())

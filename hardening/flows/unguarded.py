@@ -2,10 +2,11 @@
 
 Found by walking the URLconf for views that list ``authentication_classes``, as Django REST
 framework's do. A class asks if it says so (``asks_decision = True``), or if it only reads the
-session, which the middleware judges. A permission class that says so asks for its view.
+session, which the middleware judges. A permission class that says so asks for its view. What a
+class says stands for the method that it knew: whoever overrides that has to say it again.
 
 The trap: this sees what is declared, not what runs. A view that overrides
-``get_authenticators()``, or one of another framework, is not seen.
+``get_authenticators()`` or ``get_permissions()``, or one of another framework, is not seen.
 """
 
 from __future__ import annotations
@@ -49,11 +50,26 @@ def find() -> dict[Any, list[str]]:
 
 def asks(authenticator: Any) -> bool:
     """True if an authentication class asks the decision, or leaves that to the middleware."""
-    if getattr(authenticator, "asks_decision", False):
-        return True
+    return says_so(authenticator, "authenticate") or reads_the_session(authenticator)
+
+
+def says_so(listed: Any, method: str) -> bool:
+    """True if a class says that it asks, and nothing below it has replaced `method` since."""
+    classes = getattr(listed, "__mro__", None) or type(listed).__mro__
+    for one in classes:
+        if "asks_decision" in vars(one):
+            return bool(vars(one)["asks_decision"])
+        if method in vars(one):
+            return False
+    return False
+
+
+def reads_the_session(authenticator: Any) -> bool:
+    """True if an authentication class finds whom Django's session names, and nobody else."""
     classes = getattr(authenticator, "__mro__", ())
     owner = next((one for one in classes if "authenticate" in vars(one)), None)
-    return owner is not None and path(owner) == f"{THEIRS}.SessionAuthentication"
+    names = (f"{THEIRS}.SessionAuthentication", f"{ADAPTER}.SessionAuthentication")
+    return owner is not None and path(owner) in names
 
 
 def replacement(authenticator: Any) -> str | None:
@@ -74,7 +90,7 @@ def _permission_asks(permission: Any) -> bool:
         return both and (
             _permission_asks(permission.op1_class) or _permission_asks(permission.op2_class)
         )
-    return bool(getattr(permission, "asks_decision", False))
+    return says_so(permission, "has_permission")
 
 
 def _views(resolver: URLResolver) -> Iterator[_Door]:

@@ -33,11 +33,14 @@ def watch(session: SessionBase) -> None:
     A session that is flushed was loaded with nothing from then on: what it held before belonged
     to somebody whose session has ended.
     """
+    key = session.session_key
+    setattr(session, _PRESENTED, key)
+    if key is None:
+        return  # nothing is loaded without a key
     # Of the class, not of the object: four closures a request would each keep the session in a
     # cycle, to be found by the garbage collector. A proxy's `__class__` is the engine's.
     engine = session.__class__
     session.__class__ = _watched.get(engine) or _watching(engine)
-    setattr(session, _PRESENTED, session.session_key)
 
 
 _watched: dict[type[SessionBase], type[SessionBase]] = {}
@@ -136,9 +139,8 @@ def keep_key(session: SessionBase, presented: str) -> None:
     requests side by side the second would find no session and begin a sign-in anew.
     """
     made = session.session_key
-    if (
-        made is None or made == presented or not session.exists(made)
-    ):  # a session in a cookie has no key
+    # One that lives in a cookie exists under no key.
+    if made is None or made == presented or not session.exists(made):
         return
     session.delete(made)
     session._session_key = presented  # noqa: SLF001 - Django has no public way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -16,30 +17,52 @@ from hardening.models import Account
 User = get_user_model()
 
 
-def lose(*tables: str) -> None:
+TABLES = ("hardening_account", "hardening_sitestate", "hardening_rolepolicy")
+
+
+def rename(old: str, new: str) -> None:
+    quote = connection.ops.quote_name
     with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}")
+
+
+@pytest.fixture
+def lose(transactional_db: None) -> Iterator[Callable[..., None]]:
+    """Return `lose(*tables)`; they are back afterwards: MariaDB rolls no such statement back."""
+    lost: list[str] = []
+
+    def away(*tables: str) -> None:
         for table in tables:
-            cursor.execute(f'ALTER TABLE "{table}" RENAME TO "away_{table}"')
+            rename(table, f"away_{table}")
+            lost.append(table)
+
+    yield away
+    for table in reversed(lost):
+        rename(f"away_{table}", table)
 
 
-def unmigrate() -> None:
-    """Be a site that has deployed the code and not run ``migrate`` yet."""
-    MigrationRecorder.Migration.objects.filter(app="hardening").delete()
-    lose_all()
+@pytest.fixture
+def unmigrate(lose) -> Iterator[Callable[[], None]]:
+    """Return a function: be a site that has deployed the code and not run ``migrate`` yet."""
+    ours = MigrationRecorder.Migration.objects.filter(app="hardening")
+    kept = list(ours)
+
+    def away() -> None:
+        ours.delete()
+        lose(*TABLES)
+
+    yield away
+    MigrationRecorder.Migration.objects.bulk_create(kept, ignore_conflicts=True)
 
 
-def lose_all() -> None:
-    lose("hardening_account", "hardening_sitestate", "hardening_rolepolicy")
-
-
-def test_missing_tables_are_told_apart_and_said_loudly(user, caplog) -> None:
+def test_missing_tables_are_told_apart_and_said_loudly(user, unmigrate, caplog) -> None:
     unmigrate()
     with caplog.at_level(logging.CRITICAL, "hardening"), pytest.raises(NotMigratedError):
         facts.load_user(user.pk)
     assert "run 'migrate'" in caplog.text
 
 
-def test_missing_tables_leave_the_transaction_at_hand_alone(user) -> None:
+def test_missing_tables_leave_the_transaction_at_hand_alone(user, unmigrate) -> None:
     unmigrate()
     with transaction.atomic():
         with pytest.raises(NotMigratedError):
@@ -47,14 +70,14 @@ def test_missing_tables_leave_the_transaction_at_hand_alone(user) -> None:
         assert User.objects.count() == 1
 
 
-def test_tables_out_of_sight_are_no_tables_missing(user) -> None:
+def test_tables_out_of_sight_are_no_tables_missing(user, lose) -> None:
     """A wrong search path must not open the door that ``migrate`` has closed."""
-    lose_all()
+    lose(*TABLES)
     with pytest.raises(FactsError):
         facts.fresh(user)
 
 
-def test_tables_that_were_there_a_moment_ago_are_not_forgiven(user) -> None:
+def test_tables_that_were_there_a_moment_ago_are_not_forgiven(user, lose) -> None:
     """Whoever can drop a table must not switch the second factor off by it."""
     facts.fresh(user)
     lose("hardening_account")

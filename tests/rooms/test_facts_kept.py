@@ -117,6 +117,14 @@ def test_a_number_that_no_column_holds_is_nobody(user, pk) -> None:
     assert facts.load_user(pk) is None
 
 
+def test_facts_and_policies_are_read_where_they_are_written(user, make_policy, settings) -> None:
+    make_policy("everyone")
+    settings.DATABASE_ROUTERS = ["tests.host.routers.ReadsFromReplica"]
+    policies.forget()
+    assert facts.of(facts.load_user(user.pk)).member_of == {"everyone"}
+    assert facts.fresh(user).member_of == {"everyone"}
+
+
 # ---------------------------------------------------------------- roles that may be kept
 
 
@@ -137,7 +145,7 @@ CHANGING = {
     "a lazy value deep down": Q(is_staff=True) | ~Q(username__in=[lazystr("ada")]),
     "the year in somebody's time zone": Q(date_joined__year=2026),
     "the day in somebody's time zone": Q(date_joined__date__lt=datetime(2026, 1, 1, tzinfo=UTC)),
-    "the hour of another column": Q(date_joined__gt=F("last_login__hour")),
+    "the hour of another column": Q(pk__gt=F("last_login__hour")),
     "an expression of the site's own": Q(first_name=Lower("last_name")),
     "a subquery of the site's own": Q(Exists(Group.objects.filter(user=OuterRef("pk")))),
 }
@@ -190,6 +198,22 @@ class Picky(QuerySet):
         return super().filter(*args, **kwargs).exclude(username="ada")
 
 
+class Born(QuerySet):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._hints["tenant"] = "today's"
+
+
+class Turned(QuerySet):
+    @property
+    def query(self):
+        return QuerySet.query.fget(self)
+
+    @query.setter
+    def query(self, value):
+        QuerySet.query.fset(self, value)
+
+
 class Narrow(Manager):
     def get_queryset(self):
         return super().get_queryset().filter(is_active=True)
@@ -208,7 +232,11 @@ def test_a_manager_that_only_adds_methods_is_plain(manager) -> None:
 
 
 @pytest.mark.parametrize(
-    "manager", [Narrow(), Odd(), Picky.as_manager(), UserManager.from_queryset(Picky)()]
+    "manager",
+    [
+        *(Narrow(), Odd(), Picky.as_manager(), UserManager.from_queryset(Picky)()),
+        *(Born.as_manager(), Turned.as_manager()),
+    ],
 )
 def test_a_manager_that_replaces_what_django_asks_is_not(manager) -> None:
     assert not query.is_plain(manager)
@@ -222,3 +250,35 @@ def test_a_key_that_compares_in_its_own_way_is_left_to_the_orm(user, monkeypatch
     monkeypatch.setattr(User._meta.pk, "get_lookup", lambda _name: Folded)
     assert len(statements(lambda: facts.load_user(user.pk))) == 2
     assert query._kept == {}
+
+
+# ---------------------------------------------------------------- by name
+
+
+def test_a_name_finds_the_user_and_her_facts_by_one_query(user, other) -> None:
+    asked = statements(lambda: facts.load_user_by_name("ada"))
+    assert len(asked) == 1
+    found = facts.load_user_by_name("bea")
+    assert found == other
+    assert facts.of(found).who().active
+    assert facts.load_user_by_name("nobody") is None
+
+
+class Folding(UserManager):
+    def get_by_natural_key(self, name):
+        return self.get(username__iexact=name)
+
+
+def test_a_manager_that_reads_names_in_its_own_way_is_asked(user, monkeypatch) -> None:
+    manager = Folding()
+    manager.model = User
+    monkeypatch.setitem(vars(User._meta), "default_manager", manager)
+    assert facts.of(facts.load_user_by_name("ADA")).who().active
+    assert facts.load_user_by_name("adaa") is None
+
+
+def test_a_name_that_several_may_have_is_left_to_the_manager(user, monkeypatch) -> None:
+    monkeypatch.setattr(query, "_kept", {})
+    monkeypatch.setitem(vars(User._meta.get_field("username")), "unique", False)
+    assert facts.load_user_by_name("ada") == user
+    assert not any(field == "username" for _, _, field, _ in query._kept)

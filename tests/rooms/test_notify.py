@@ -9,6 +9,7 @@ from django.test import override_settings
 
 from hardening import notify
 from hardening.notify import Notice
+from tests.mailers import mail_settings
 from tests.visitor import NOW
 
 ADDED = Notice("factor_added", ("a@example.com",), "ada", NOW, {"authenticator": "My phone"})
@@ -26,9 +27,11 @@ NAMES = (
     "wrong_code",
 )
 SMTP_DOWN = override_settings(
-    EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend",
-    EMAIL_HOST="127.0.0.1",
-    EMAIL_PORT=1,  # nobody listens there
+    **mail_settings(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host="127.0.0.1",
+        port=1,  # nobody listens there
+    )
 )
 
 

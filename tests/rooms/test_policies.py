@@ -263,3 +263,24 @@ def test_forgetting_makes_the_process_read_again(make_policy, django_assert_num_
     policies.forget()
     with django_assert_num_queries(2):
         policies.current()
+
+
+def test_what_policies_amount_to_is_worked_out_once_for_the_same_roles(monkeypatch) -> None:
+    monkeypatch.setattr(policies, "MAX_MERGED", 2)
+    listed = [policies.Policy(role, Strength.ANY, due=0) for role in ("a", "b", "c")]
+    held = policies.PolicySet(1, tuple(listed))
+    assert held.requirement(["a", "b"]) is held.requirement({"b", "a"})
+    for role in ("a", "b", "c", "a"):
+        assert [one.role for one in held.requirement({role}).demands] == [role]
+    assert len(held._merged) <= 2
+    assert held == policies.PolicySet(1, tuple(listed))
+
+
+def test_other_settings_are_noticed_without_reading_the_rows_each_time(
+    db, django_assert_num_queries, settings
+) -> None:
+    policies.current()
+    with django_assert_num_queries(0):
+        policies.current()
+    settings.HARDENING = {"POLICIES": [{"role": "everyone"}]}
+    assert policies.current().roles == ("everyone",)

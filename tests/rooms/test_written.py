@@ -236,3 +236,38 @@ def test_a_cookie_that_is_to_go_does_go(case) -> None:
         late.flush()
     sessions.keep_cookie(late, presented=case != "no cookie")
     assert "is_empty" not in vars(late)  # Django judges, as ever
+
+
+# --- how a session is watched ---------------------------------------------------------------------
+
+
+def test_a_session_watched_twice_is_watched_once() -> None:
+    held = stored(cart=[1])
+    kind = type(held)
+    sessions.watch(held)
+    assert type(held) is kind
+    assert isinstance(held, SessionStore)
+    assert type(stored()) is kind
+    assert (kind.__name__, kind.__module__) == (SessionStore.__name__, SessionStore.__module__)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1, None, 1.5, True, "text", [1, [2]], {"a": {"b": [3]}}, (1, [2]), {3}],
+    ids=repr,
+)
+def test_what_was_there_is_remembered_whatever_it_is(value, monkeypatch) -> None:
+    monkeypatch.setattr(SessionStore, "load", lambda _self: {"cart": value})
+    held = stored()
+    held["rights"] = "all"
+    assert sessions.take_written(held, everything=False) == {"rights": "all"}
+    assert held["cart"] == value
+
+
+def test_data_that_hold_themselves_are_remembered_too(monkeypatch) -> None:
+    ring: list = []
+    ring.append(ring)
+    monkeypatch.setattr(SessionStore, "load", lambda _self: {"ring": ring, **LOGIN})
+    held = stored()
+    assert held["ring"] is ring
+    assert sessions.was_live(held)

@@ -1,0 +1,178 @@
+"""What the app costs, measured against plain Django in one run: `make bench`.
+
+Starts one child a database (`tests.bench.measure`), prints a table and, with `--json`, writes
+
+    {"schema": 1,
+     "date": "2026-01-31",                                   UTC
+     "machine": {"cores": 2, "python": "3.11.7", "django": "5.2.19", "load": 0.4},
+     "rounds": 60,
+     "results": [{
+       "database": {"vendor": "sqlite", "version": [3, 40, 1]},
+       "control": {"value": 1.0, "low": 0.99, "high": 1.01},  plain Django against itself
+       "scenarios": [{
+         "name", "label", "rounds",
+         "plain": null, or as "guarded",
+         "guarded": {"median", "lower", "upper": microseconds, quartiles,
+                     "queries", "transaction", "ours": counts, "statements": [SQL]},
+         "compared_with": the scenario whose plain times the ratio is over,
+         "ratio": {"value", "low", "high"},
+         "limits": {"ratio", "queries", "extra_queries"}}]}]}   null: none
+
+What is compared, and why within one process, says `tests.bench.sides`; how, `tests.bench.measure`.
+
+The trap: only ratios of one run mean anything. The machine's other work shows in the control:
+where plain Django differs from itself by three per cent, so may everything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tests.bench import report
+from tests.postgres import Server, programs
+
+ROUNDS = 60
+QUICK_ROUNDS = 5
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
+
+
+def main(arguments: list[str]) -> int:
+    """Measure, print, write; 1 if a limit is broken and `--strict` was given, else 0."""
+    given = parse(arguments)
+    rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
+    found: dict[str, Any] = {
+        "schema": 1,
+        "date": datetime.now(tz=UTC).date().isoformat(),
+        "machine": machine(),
+        "rounds": rounds,
+        "results": [],
+    }
+    for name in ("sqlite", "postgresql") if given.database == "all" else (given.database,):
+        if name == "postgresql" and programs() is None:
+            sys.stderr.write("PostgreSQL is not installed: not measured\n")
+            continue
+        found["results"].append(measured(name, rounds))
+    sys.stdout.write("\n".join([*said(found), ""]))
+    if given.json:
+        Path(given.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    if given.docs:
+        into_docs(found)
+    broken = [one for result in found["results"] for one in result["scenarios"] if over(one)]
+    return 1 if given.strict and broken else 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description=__doc__.split("\n")[0]
+    )
+    parser.add_argument("--database", choices=("sqlite", "postgresql", "all"), default="all")
+    parser.add_argument("--rounds", type=int, help=f"rounds of each scenario; default {ROUNDS}")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: a look, no proof"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the numbers there too")
+    parser.add_argument(
+        "--docs", action="store_true", help="write the table into docs/benchmarks.md"
+    )
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a limit is broken")
+    return parser.parse_args(arguments)
+
+
+def over(entry: dict[str, Any]) -> bool:
+    """True if a scenario breaks one of its limits."""
+    return report.verdict(entry).over
+
+
+def machine() -> dict[str, Any]:
+    """Return what a reader must know of the machine; not which one it is."""
+    return {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "django": version("django"),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def measured(name: str, rounds: int) -> dict[str, Any]:
+    """Run the child for one database and return what it found.
+
+    Raises:
+        SystemExit: If the child failed; it has said why.
+    """
+    with database(name) as address:
+        child = subprocess.run(
+            [sys.executable, "-m", "tests.bench.measure", "--rounds", str(rounds)],
+            env={**os.environ, "HARDENING_TESTS_DATABASE": address},
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+    if child.returncode != 0:
+        sys.exit(f"measuring on {name} failed")
+    return dict(json.loads(child.stdout))
+
+
+@contextmanager
+def database(name: str) -> Iterator[str]:
+    """Lend an empty database: a file, or a server of our own that is stopped afterwards."""
+    if name == "sqlite":
+        with tempfile.TemporaryDirectory(prefix="hardening-bench-") as folder:
+            yield f"{folder}/bench.sqlite3"
+        return
+    server = Server()
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
+
+
+def said(found: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of the report."""
+    for result in found["results"]:
+        yield ""
+        yield f"{report.title(result)}: {found['rounds']} rounds; {about(found, result)}"
+        yield from report.aligned(report.table(result))
+    yield ""
+    yield from report.NOTES
+
+
+def about(found: dict[str, Any], result: dict[str, Any]) -> str:
+    """Say on what it ran and how much noise there was."""
+    on, noise = found["machine"], result["control"]
+    return (
+        f"Python {on['python']}, Django {on['django']}, {on['cores']} cores, load {on['load']};"
+        f" plain against plain {noise['value']:.3f} ({noise['low']:.3f} to {noise['high']:.3f})"
+    )
+
+
+def into_docs(found: dict[str, Any]) -> None:
+    """Put the tables between the markers of the documentation's page."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    lines = [BEGIN, ""]
+    for result in found["results"]:
+        lines += [f"### {report.title(result)}", ""]
+        lines += [f"{found['date']}, {found['rounds']} rounds; {about(found, result)}.", ""]
+        lines += [*report.markdown(report.table(result)), ""]
+    PAGE.write_text(f"{before}{chr(10).join([*lines, END])}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,33 @@
+"""The site that the benchmark measures: the tests' smallest host, run as sites run theirs.
+
+Connections stay open, templates are cached, SQLite is a file in WAL mode with the durability that
+Django's documentation recommends for it. Which of the two sides answers, `tests.bench.sides` says.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES, TEMPLATES
+
+ROOT_URLCONF = "tests.bench.site"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "page"
+TEMPLATES = [{**TEMPLATES[0], "DIRS": [f"{os.path.dirname(__file__)}/templates"]}]  # noqa: PTH120
+
+DATABASES["default"]["CONN_MAX_AGE"] = None
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+
+# Events are written to a log on a real site, so the guarded side pays for that too.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"nowhere": {"class": "logging.FileHandler", "filename": os.devnull}},
+    "loggers": {"hardening.audit": {"handlers": ["nowhere"], "level": "INFO"}},
+}
