@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.mail import EmailMultiAlternatives
-from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from hardening import host
 from hardening.conf import conf
+from hardening.models.database import on_commit
 from hardening.moments import moment
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Notice:
 
 def after_commit(notice: Notice) -> None:
     """Send once the transaction at hand is committed; at once where there is none."""
-    transaction.on_commit(partial(deliver, notice), robust=True)
+    on_commit(partial(deliver, notice))
 
 
 def deliver(notice: Notice) -> bool:

@@ -8,8 +8,9 @@ Built in: ``everyone``, ``staff``, ``superuser``, ``group:<name>``, ``perm:<app_
 user model does not have are absent. A site adds its own with `register`, in a ``roles`` module
 of any installed app (discovered at start-up) or in ``AppConfig.ready``.
 
-The trap: a role's `Q` is part of a query that is kept, so it must be static: `Now()`, never
-``timezone.now()``.
+The trap: a role's `Q` is written once, at start-up, and the query it is part of is kept: `Now()`,
+never ``timezone.now()``. A value that is worked out later (a lazy one, a part of a date) is right
+too, but then the query is built for each request (`is_static`).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def register(key: str, label: Any, q: Q, *, publishes_publicly: bool = False) ->
     Args:
         key: The name used in policies; lower-case words with dashes, without a colon.
         label: What people read; may be a lazy translation.
-        q: Filter over the user model. It must be static.
+        q: Filter over the user model; it must mean the same in an hour (see the trap above).
         publishes_publicly: Whether members change what the public sees.
 
     Raises:
@@ -90,19 +91,19 @@ def register(key: str, label: Any, q: Q, *, publishes_publicly: bool = False) ->
         message = f"the role {key!r} is built in"
         raise ValueError(message)
     global _version  # noqa: PLW0603 - one registry per process
-    _version += 1
     role = Role(key, label, q, publishes_publicly)
     if _registered.setdefault(key, role) != role:
         message = f"another role is already registered as {key!r}"
         raise ValueError(message)
+    _version += 1  # last: what another thread made of the old state must not bear the new number
     return role
 
 
 def unregister(key: str) -> None:
     """Forget a site's own role; for tests of host projects."""
     global _version  # noqa: PLW0603 - one registry per process
-    _version += 1
     _registered.pop(key, None)
+    _version += 1
 
 
 def version() -> int:

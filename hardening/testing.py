@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user_model
-from django.db import transaction
 from django.test import override_settings
 
 from hardening import host, sessions
@@ -23,6 +22,7 @@ from hardening.factors import recovery, registry, totp
 from hardening.flows import login as login_flow
 from hardening.flows import record
 from hardening.models import Account, Factor, ThrottleCell
+from hardening.models.database import alias, atomic
 from hardening.moments import moment
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class NotSignedInError(Exception):
 def enrol(user: Any, *, name: str = "Test authenticator") -> Factor:
     """Give `user` a confirmed authenticator, without mails or events; return its row."""
     now = int(time.time())
-    with transaction.atomic():
+    with atomic():
         Account.objects.bump_epoch(user.pk)
         row = Factor.objects.create(
             user_id=user.pk,
@@ -55,7 +55,7 @@ def recovery_codes(user: Any) -> tuple[str, ...]:
     """Give `user` a set of recovery codes and return them."""
     random = os.urandom(recovery.SET_SIZE * recovery.CODE_BYTES)
     Account.objects.of(user.pk)
-    with transaction.atomic():
+    with atomic():
         return recovery.make(user.pk, random, now=int(time.time()))
 
 
@@ -84,7 +84,8 @@ def login(client: Client, user: Any) -> None:
             manager), or owes something that no factor settles (a new password).
     """
     factor = Factor.objects.owned(user.pk).confirmed().last() or enrol(user)
-    client.force_login(get_user_model()._base_manager.get(pk=user.pk))  # noqa: SLF001
+    everybody = get_user_model()._base_manager.using(alias())  # noqa: SLF001
+    client.force_login(everybody.get(pk=user.pk))
     now = int(time.time())
     session = client.session
     waiting = record.waiting(session, now=now)

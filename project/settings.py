@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import django
+
 from project.environment import data_folder, database, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -119,8 +121,13 @@ CONTENT_SECURITY_POLICY = (
 )
 
 # Mail is written to files, which the page /mailbox/ shows: a newcomer needs no mail server.
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = DATA_DIR / "mail"
+MAIL_DIR = DATA_DIR / "mail"
+_FILES = "django.core.mail.backends.filebased.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": _FILES, "OPTIONS": {"file_path": MAIL_DIR}}}
+else:
+    EMAIL_BACKEND = _FILES
+    EMAIL_FILE_PATH = MAIL_DIR
 DEFAULT_FROM_EMAIL = "Backstage <no-reply@backstage.example>"
 
 LANGUAGE_CODE = "en-gb"

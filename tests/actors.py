@@ -63,7 +63,7 @@ def reread(user):
 
 def logged_in(user, *, session=None):
     """Return a session with the three keys that Django's `login()` writes, and nothing else."""
-    session = session or new_session()
+    session = new_session() if session is None else session  # an empty one is false
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = host.OUR_BACKEND
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()

@@ -1,29 +1,32 @@
 """The smallest site that uses `hardening`, for the tests to stand on.
 
 Wired exactly as the documentation tells a host, with nothing of the demo in it. The database is
-SQLite in memory, or what the harness names in `HARDENING_TESTS_DATABASE`: a file or a PostgreSQL
-address.
+SQLite in memory, or what the harness names in `HARDENING_TESTS_DATABASE`: a file, or the address
+of a PostgreSQL or a MariaDB (whose `?isolation_level=…` may name another level than Django's own).
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.mailers import mail_settings
 
 HERE = Path(__file__).resolve().parent
 
 
 def database(named: str) -> dict[str, object]:
     """Return Django's settings for the database that `named` stands for."""
-    if named.startswith("postgresql://"):
-        parts = urlsplit(named)
+    parts = urlsplit(named)
+    if parts.scheme in {"postgresql", "mysql"}:
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": f"django.db.backends.{parts.scheme}",
             "NAME": parts.path.removeprefix("/"),
             "USER": parts.username,
             "HOST": parts.hostname,
             "PORT": parts.port,
+            "OPTIONS": dict(parse_qsl(parts.query)),
         }
     sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": named or ":memory:"}
     if named:
@@ -85,7 +88,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Cheap on purpose: the hash is not the subject, except where a test says so and names its own.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+globals().update(mail_settings("django.core.mail.backends.locmem.EmailBackend"))
 DEFAULT_FROM_EMAIL = "no-reply@example.com"
 
 LANGUAGE_CODE = "en-gb"

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 class HardeningUserAdminMixin:
     """Put before ``UserAdmin``: adds the action "demand a new password"."""
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer our action to whoever may change users."""
-        actions: dict[str, Any] = super().get_actions(request)  # type: ignore[misc]
-        if self.has_change_permission(request):  # type: ignore[attr-defined]
-            name = "demand_password_change"
-            actions[name] = (demand_password_change, name, demand_password_change.short_description)  # type: ignore[attr-defined]
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
+        """Offer our action in the list, to whoever may change users.
+
+        Since Django 6.1 there are actions on an object's own page too, and `action_location`
+        says which are asked for; older ones know neither.
+        """
+        place = {} if action_location is None else {"action_location": action_location}
+        actions: dict[str, Any] = super().get_actions(request, **place)  # type: ignore[misc]
+        ours = self.get_action(demand_password_change, **place)  # type: ignore[attr-defined]
+        if ours is not None and self.has_change_permission(request):  # type: ignore[attr-defined]
+            actions[demand_password_change.__name__] = ours
         return actions
 
 

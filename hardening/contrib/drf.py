@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions, permissions
 
-from hardening import access, answers
+from hardening import access, answers, sessions
 from hardening.core.values import Strength
 from hardening.facts import FactsError, NotMigratedError
-from hardening.flows import sessionless, stepup
+from hardening.flows import sessionless, stepup, unguarded
 from hardening.flows.parking import OVER
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _ask(request: Request, user: Any, *, password: bool = False, evidence: str =
         raise CredentialsRefused
     if not decision.allowed:
         raise StepRequired(decision)
+    request._request.hardening_asked = user  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 # --- authentication ----------------------------------------------------------------------------
@@ -248,6 +249,7 @@ class HasFreshProof(MeetsPolicy):
     of a factor at all.
     """
 
+    asks_decision = True
     max_age: int | None = None  # seconds; None: by the policies of the person's roles
     strength: Strength = Strength.ANY
     always: bool = False  # ask even while the kill switch is on
@@ -277,13 +279,20 @@ class HasFreshProof(MeetsPolicy):
 
 
 def _by_session(request: Request) -> bool:
-    return isinstance(request.successful_authenticator, authentication.SessionAuthentication)
+    """True if the session says who this is; a class that finds people itself must agree with it."""
+    found = type(request.successful_authenticator)
+    if not issubclass(found, authentication.SessionAuthentication):
+        return False
+    session = request._request.session  # noqa: SLF001 - never DRF's own attributes
+    return unguarded.reads_the_session(found) or sessions.signs_in(session, request.user)
 
 
 def _has_asked(request: Request) -> bool:
+    if getattr(request._request, "hardening_asked", None) is request.user:  # noqa: SLF001
+        return True
     if _by_session(request):
         return _judged_by_the_middleware(request)
-    return bool(getattr(request.successful_authenticator, "asks_decision", False))
+    return unguarded.says_so(type(request.successful_authenticator), "authenticate")
 
 
 if find_spec("drf_spectacular") is not None:

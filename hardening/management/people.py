@@ -8,6 +8,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.core.management.base import CommandError
 
+from hardening.models.database import alias
+
 
 def find(text: str) -> Any:
     """Return the user of this name, or the only one with this e-mail address.
@@ -22,7 +24,7 @@ def find(text: str) -> Any:
     known = False
     for lookup in _lookups(model):
         for manager in (model._base_manager, model._default_manager):  # noqa: SLF001
-            found = list(manager.filter(**{lookup: text})[:2]) if text else []
+            found = list(manager.db_manager(alias()).filter(**{lookup: text})[:2]) if text else []
             if len(found) == 1:
                 return found[0]
             known = known or bool(found)

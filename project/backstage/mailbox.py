@@ -1,6 +1,6 @@
 """Reading back the mails that Django's file-based mail backend has written. Demo only.
 
-The backend writes one file per connection into `EMAIL_FILE_PATH`; a file may hold several mails,
+The backend writes one file per connection into `MAIL_DIR`; a file may hold several mails,
 each followed by a line of 79 hyphens. Newest first means by the time of the file in nanoseconds,
 then by position in it: the `Date` of a mail has seconds only.
 

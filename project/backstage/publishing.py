@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.core.mail import EmailMessage, get_connection
+from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F
 
@@ -98,4 +98,5 @@ def tell_team(revision: Revision, *, history_url: str) -> None:
         .values_list("email", flat=True)
     )
     mails = [EmailMessage(subject=subject, body=body, to=[address]) for address in addresses]
-    transaction.on_commit(lambda: get_connection().send_messages(mails), robust=True)
+    for mail in mails:
+        transaction.on_commit(mail.send, robust=True)

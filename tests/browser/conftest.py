@@ -43,7 +43,7 @@ from tests.browser.watching import (
     watched,
 )
 from tests.harness import MissingPart
-from tests.postgres import free_port
+from tests.servers import free_port
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 START_SECONDS = 60

@@ -5,23 +5,26 @@ from __future__ import annotations
 import os
 
 import pytest
-from django.core.mail import EmailMessage, EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.backends.filebased import EmailBackend
 
 from project.backstage.mailbox import newest_mails
 
-FILES = "django.core.mail.backends.filebased.EmailBackend"
+# The file is named after the second and the connection's place in memory: none may be used twice.
+open_connections = []
 
 
 @pytest.fixture
 def folder(settings, tmp_path):
-    settings.EMAIL_FILE_PATH = tmp_path / "mail"
-    return settings.EMAIL_FILE_PATH
+    settings.MAIL_DIR = tmp_path / "mail"
+    return settings.MAIL_DIR
 
 
 def send(folder, *mails):
     """Send `mails` over one connection: they end up in one file, later than all others."""
     earlier = set(folder.glob("*.log")) if folder.exists() else set()
-    get_connection(FILES, file_path=str(folder)).send_messages(mails)
+    open_connections.append(EmailBackend(file_path=str(folder)))
+    open_connections[-1].send_messages(mails)
     (written,) = set(folder.glob("*.log")) - earlier
     moment = 1_800_000_000 + len(earlier)
     os.utime(written, (moment, moment))

@@ -8,6 +8,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import IntegrityError, transaction
 
 from project.backstage.models import Artist, ArtistPage, Membership, Revision, User
+from tests.mailers import send_by
 
 EDIT = "/artists/night-trams/edit/"
 HISTORY = "/artists/night-trams/history/"
@@ -78,7 +79,7 @@ def test_a_mail_server_that_is_down_does_not_undo_the_change(
     browser_of, night_trams, settings, django_capture_on_commit_callbacks
 ):
     browser = browser_of("manager")
-    settings.EMAIL_BACKEND = f"{__name__}.BrokenMailServer"
+    send_by(settings, f"{__name__}.BrokenMailServer")
     with django_capture_on_commit_callbacks(execute=True):
         response = browser.post(EDIT, typed(night_trams(), headline="New"))
     assert response.status_code == 302

@@ -21,6 +21,7 @@ PASSWORD = "correct horse battery staple"
 START = 1_795_262_400  # 2026-11-21 12:00 UTC, the start of a TOTP step
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 JSON = {"Accept": "application/json"}
+COOKIE = "sessionid"
 ENGINES = ("db", "cached_db", "cache", "file", "signed_cookies")
 PAGES = (
     "overview",
@@ -156,6 +157,18 @@ def live(clock) -> Callable[[User], Client]:
         return client
 
     return make
+
+
+def key(client: Client) -> str:
+    """Return the session key that a browser holds."""
+    return client.cookies[COOKIE].value
+
+
+def with_key(value: str) -> Client:
+    """Return another browser that presents a session key, or one request that is late with it."""
+    browser = Client(headers=HTML)
+    browser.cookies[COOKIE] = value
+    return browser
 
 
 def name_shown(client: Client, **extra: Any) -> str:

@@ -13,9 +13,11 @@ from types import SimpleNamespace
 import pytest
 from django.core.checks import Tags, registry, run_checks
 from django.db.models import Q, UniqueConstraint
+from psycopg import IsolationLevel
 
-from hardening import checks, keys, roles
-from hardening.checks import AUTH_MIDDLEWARE, CHECKS, DEPLOY_CHECKS, MIDDLEWARE
+from hardening import keys, roles
+from hardening.checks import CHECKS, DEPLOY_CHECKS, configuration, site, wiring
+from hardening.checks.wiring import AUTH_MIDDLEWARE, MIDDLEWARE
 from hardening.host import MODEL_BACKEND, OUR_BACKEND
 from tests.mailers import send_by
 
@@ -77,6 +79,10 @@ def another_database(settings):
     settings.DATABASE_ROUTERS = ["tests.host.routers.Elsewhere"]
 
 
+def one_table_elsewhere(settings):
+    settings.DATABASE_ROUTERS = ["tests.host.routers.CountersElsewhere"]
+
+
 def an_api_that_asks_nothing(settings):
     settings.ROOT_URLCONF = "tests.host.unasked_urls"
 
@@ -115,6 +121,7 @@ MISTAKES = [
     (an_unknown_role, "hardening.E008"),
     (an_unreachable_strength, "hardening.E009"),
     (another_database, "hardening.E010"),
+    (one_table_elsewhere, "hardening.E010"),
     (an_api_that_asks_nothing, "hardening.E011"),
     (no_mail, "hardening.W001"),
     (djangos_mail_unset, "hardening.W001"),
@@ -179,18 +186,39 @@ def a_user_model(*, unique, constrained=False):
 
 
 def test_a_name_that_two_people_may_share_is_a_mistake(monkeypatch, settings):
-    monkeypatch.setattr(checks, "get_user_model", lambda: a_user_model(unique=False))
-    (message,) = checks.user_names_are_unique()
+    monkeypatch.setattr(site, "get_user_model", lambda: a_user_model(unique=False))
+    (message,) = site.user_names_are_unique()
     assert message.id == "hardening.E012"
     assert message.hint.startswith(ACTIONS)
     settings.AUTHENTICATION_BACKENDS = ["tests.host.backends.Ours"]
-    assert list(checks.user_names_are_unique()) == []
+    assert list(site.user_names_are_unique()) == []
 
 
 @pytest.mark.parametrize("fields", [{"unique": True}, {"unique": False, "constrained": True}])
 def test_a_name_that_the_database_keeps_unique_is_none(monkeypatch, fields):
-    monkeypatch.setattr(checks, "get_user_model", lambda: a_user_model(**fields))
-    assert list(checks.user_names_are_unique()) == []
+    monkeypatch.setattr(site, "get_user_model", lambda: a_user_model(**fields))
+    assert list(site.user_names_are_unique()) == []
+
+
+@pytest.mark.parametrize(
+    "vendor,options,silent",
+    [
+        ("mysql", {}, True),
+        ("mysql", {"isolation_level": "Read Committed"}, True),
+        ("mysql", {"isolation_level": "repeatable read"}, False),
+        ("mysql", {"isolation_level": None}, False),  # the server's own: repeatable read
+        ("postgresql", {}, True),
+        ("postgresql", {"isolation_level": IsolationLevel.READ_COMMITTED}, True),
+        ("postgresql", {"isolation_level": IsolationLevel.REPEATABLE_READ}, False),
+        ("sqlite", {"isolation_level": "repeatable read"}, True),
+    ],
+)
+def test_a_database_at_another_isolation_level_is_remarked_on(monkeypatch, vendor, options, silent):
+    database = SimpleNamespace(vendor=vendor, settings_dict={"OPTIONS": options})
+    monkeypatch.setattr(site, "connections", {"default": database})
+    found = told()
+    assert set(found) == (set() if silent else {"hardening.W006"})
+    assert silent or found["hardening.W006"].hint.startswith(ACTIONS)
 
 
 @pytest.fixture
@@ -257,7 +285,8 @@ def test_checks_never_ask_the_database():
 
 
 def ids_in_source():
-    return re.findall(r'id="(hardening\.[EW]\d{3})"', inspect.getsource(checks))
+    sources = map(inspect.getsource, (configuration, site, wiring))
+    return re.findall(r'id="(hardening\.[EW]\d{3})"', "".join(sources))
 
 
 def test_each_id_belongs_to_one_check():
@@ -272,7 +301,8 @@ def test_the_docstring_of_each_check_begins_with_its_id():
 
 
 def test_every_check_is_in_this_table():
-    here = {name for _, name in MISTAKES} | {"hardening.E012", "hardening.W002", "hardening.W004"}
+    apart = {f"hardening.{short}" for short in ("E012", "W002", "W004", "W006")}
+    here = {name for _, name in MISTAKES} | apart
     assert here == set(ids_in_source())
 
 

@@ -81,7 +81,7 @@ def test_our_login_page_answers_503_where_facts_cannot_be_read(armed, clock, mon
     def boom(_user):
         raise facts.FactsError
 
-    monkeypatch.setattr(facts, "fresh", boom)
+    monkeypatch.setattr(facts, "load_user_by_name", boom)
     fields = {"username": "armed", "password": PASSWORD}
     page = Client(headers=HTML).post("/security/login/", fields)
     assert page.status_code == 503

@@ -11,12 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from hardening import testing
-from tests.doors.conftest import HTML, name_shown, sign_in
+from tests.doors.conftest import COOKIE, HTML, key, name_shown, sign_in, with_key
 from tests.host.slow import meanwhile
 from tests.visitor import STEP as SECONDS
 
 pytestmark = pytest.mark.django_db
-COOKIE = "sessionid"
 STEP = "/security/verify/"
 
 
@@ -25,17 +24,6 @@ def _slow_views(settings, clock):
     settings.ROOT_URLCONF = "tests.host.slow"
     yield
     meanwhile.clear()
-
-
-def key(client: Client) -> str:
-    return client.cookies[COOKIE].value
-
-
-def with_key(value: str) -> Client:
-    """Return a request on its way: it left the browser with an older cookie."""
-    late = Client(headers=HTML)
-    late.cookies[COOKIE] = value
-    return late
 
 
 def keeps(client: Client, answer) -> bool:

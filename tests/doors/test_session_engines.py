@@ -12,26 +12,24 @@ from django.core.cache import cache
 from django.test import Client
 
 from hardening import sessions, testing
-from hardening.models import Account, ParkedLogin
-from tests.doors.conftest import HTML, PASSWORD, START, name_shown, person, sign_in
+from hardening.models import Account, ParkedLogin, SiteState
+from tests.doors.conftest import (
+    COOKIE,
+    HTML,
+    PASSWORD,
+    START,
+    key,
+    name_shown,
+    person,
+    sign_in,
+    with_key,
+)
 from tests.host.doors import LEAK
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
-COOKIE = "sessionid"
 STEP = "/security/verify/"
 PAGES = ("/public/", "/reads-user/", "/async-reads-user/", "/members/", "/remember/", STEP)
-
-
-def key(client: Client) -> str:
-    return client.cookies[COOKIE].value
-
-
-def with_key(value: str) -> Client:
-    """Return another browser that presents a session key."""
-    browser = Client(headers=HTML)
-    browser.cookies[COOKIE] = value
-    return browser
 
 
 def ours(client: Client) -> dict[str, str]:
@@ -186,6 +184,46 @@ def test_a_frozen_account_is_out_on_the_next_request(engine, state, armed, clock
         assert name_shown(browser) == "nobody"
         assert browser.post(STEP, {"code": testing.code_for(armed)}).status_code == 410
     assert state == "waiting" or ours(client) == {}
+
+
+REVOCATIONS = {
+    "one": lambda user: Account.objects.bump_epoch(user.pk),
+    "everybody": lambda user: SiteState.objects.bump_epoch(),
+}
+
+
+@pytest.mark.parametrize("revoke", REVOCATIONS.values(), ids=REVOCATIONS)
+@pytest.mark.parametrize("state", ["live", "waiting"])
+def test_a_revocation_ends_sessions_and_sign_ins_that_wait(
+    engine, state, revoke, armed, clock
+) -> None:
+    client = Client(headers=HTML)
+    sign_in(client, armed)
+    if state == "live":
+        client.post(STEP, {"code": testing.code_for(armed)})
+        assert name_shown(client) == "armed"
+        testing.no_throttle()
+        clock.shift(30)
+    before = key(client)
+    revoke(armed)
+    for browser in (client, with_key(before)):
+        assert browser.get("/members/").url.startswith("/security/login/")
+        assert name_shown(browser) == "nobody"
+        assert browser.post(STEP, {"code": testing.code_for(armed)}).status_code == 410
+
+
+def test_revoking_everybody_ends_a_session_from_before_the_app_too(engine, fan) -> None:
+    client = Client(headers=HTML)
+    client.force_login(fan)
+    session = client.session
+    del session[sessions.STAMP_KEY]
+    session.save()
+    client.cookies[COOKIE] = session.session_key
+    Account.objects.all().delete()  # nor has the account ever had a row
+    assert name_shown(client) == "fan"
+    SiteState.objects.bump_epoch()
+    assert client.get("/members/").url.startswith("/security/login/")
+    assert name_shown(client) == "nobody"
 
 
 # --- what cannot be read --------------------------------------------------------------------------

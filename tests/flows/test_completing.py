@@ -9,7 +9,7 @@ from django.middleware.csrf import CSRF_SESSION_KEY
 from hardening import host, sessions
 from hardening.audit import Event
 from hardening.core.values import Proof, ProofKind, Verdict
-from hardening.flows import enrol, live, login, parking, record
+from hardening.flows import enrol, live, login, parking, record, rows
 from hardening.models import Account, ParkedLogin
 from tests.actors import (
     HERE,
@@ -62,7 +62,7 @@ def test_what_the_login_wrote_goes_into_the_row_and_what_was_there_stays(watched
     assert watched["_messages"] == "older"
     row.refresh_from_db()
     assert "by the login view" not in row.data
-    assert record.open_data(row) == {"written": "by the login view"}
+    assert rows.open_data(row) == {"written": "by the login view"}
     assert row.next == "/heading/"
 
 
@@ -73,7 +73,7 @@ def test_what_a_repeated_login_writes_is_added_to_what_the_row_holds(watched):
     row.refresh_from_db()
     parking.conceal(watched, row, mid_life=False, next_url="")
     row.refresh_from_db()
-    assert record.open_data(row) == {"written": "by the login view", "more": "of it"}
+    assert rows.open_data(row) == {"written": "by the login view", "more": "of it"}
     assert row.next == "/heading/"
 
 
@@ -82,7 +82,7 @@ def test_data_that_opens_no_more_does_not_keep_new_data_from_being_hidden(watche
     row.data = "v1.0.broken"
     parking.conceal(watched, row, mid_life=False, next_url="")
     row.refresh_from_db()
-    assert record.open_data(row) == {"written": "by the login view"}
+    assert rows.open_data(row) == {"written": "by the login view"}
 
 
 def test_after_a_rollback_the_row_and_the_session_are_made_anew(watched):
@@ -93,7 +93,7 @@ def test_after_a_rollback_the_row_and_the_session_are_made_anew(watched):
     watched.save()
     waiting = found(watched)
     assert waiting.decision.verdict is Verdict.CHALLENGE
-    assert record.open_data(waiting.row) == {"written": "by the login view"}
+    assert rows.open_data(waiting.row) == {"written": "by the login view"}
     assert again(watched)["older"] == "kept"
 
 
@@ -103,7 +103,7 @@ def test_nothing_written_seals_nothing(member):
     parking.conceal(session, row, mid_life=False, next_url="")
     row.refresh_from_db()
     assert row.data == ""
-    assert record.open_data(row) == {}
+    assert rows.open_data(row) == {}
 
 
 def test_a_session_without_a_key_needs_no_row_of_its_own(member):

@@ -7,7 +7,7 @@ import pytest
 from hardening import facts, host, sessions, testing
 from hardening.backends import HardeningBackend
 from hardening.core.values import Proof, ProofKind, Verdict
-from hardening.flows import enrol, login, record
+from hardening.flows import enrol, login, record, rows
 from hardening.flows.record import RecordGoneError
 from hardening.models import Account, ParkedLogin
 from tests.actors import HERE, NOW, found, new_session, parked, reread, signed_in
@@ -120,7 +120,7 @@ def test_without_facts_a_record_is_neither_found_nor_ended(member, no_facts):
 
 
 def test_a_user_model_without_session_hashes_has_none_to_compare():
-    assert record.auth_hash(object()) == ""
+    assert rows.auth_hash(object()) == ""
 
 
 # --- enrolments beside a live session --------------------------------------------------------
@@ -222,10 +222,10 @@ def test_dropping_says_whether_the_session_may_hold_somebody_elses_data(member, 
 
 def test_sealed_data_opens_for_its_own_record_only(member):
     first, second = (ParkedLogin(handle=handle) for handle in ("a" * 64, "b" * 64))
-    first.data = second.data = record.seal_data(first, {"secret": "data"})
+    first.data = second.data = rows.seal_data(first, {"secret": "data"})
     assert "secret" not in first.data
-    assert record.open_data(first) == {"secret": "data"}
-    assert record.open_data(second) is None
+    assert rows.open_data(first) == {"secret": "data"}
+    assert rows.open_data(second) is None
 
 
 def test_proofs_on_a_record_are_read_again_from_the_row(newcomer):

@@ -111,3 +111,37 @@ def reads_in_a_coroutine(get_response):
         return await get_response(request)
 
     return middleware
+
+
+class AnswersLogins:
+    """Be a login page by itself: check a password, or believe it, and hand out a token."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request that names somebody; no view runs then."""
+        name = request.headers.get(HEADER)
+        if not name:
+            return self.get_response(request)
+        login(request, get_user_model().objects.get(username=name), BACKEND)
+        request.session["left_by_login"] = LEAK
+        answer = HttpResponse(LEAK)
+        answer.set_cookie("token", LEAK)
+        return answer
+
+
+class RemembersEachLogin(LoginEachRequest):
+    """Call `login()` on every request, and keep in session and cookie what the person may do."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Sign in whom the header names, and write down more about her."""
+        inner = self.get_response
+
+        def answered(request: HttpRequest) -> HttpResponse:
+            request.session["left_by_login"] = LEAK
+            answer = inner(request)
+            answer.set_cookie("token", LEAK)
+            return answer
+
+        return LoginEachRequest(answered)(request)

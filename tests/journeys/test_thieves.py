@@ -118,7 +118,7 @@ def test_an_error_report_of_a_sign_in_holds_no_password(fan, monkeypatch, caplog
         raise DatabaseError("gone")
 
     facts._tables_seen.add("default")
-    monkeypatch.setattr(facts.query, "read", broken)
+    monkeypatch.setattr(facts.query, "load_by_name", broken)
     fan.client.raise_request_exception = False
     with caplog.at_level(logging.ERROR):
         fan.sign_in("host_login")
@@ -136,7 +136,7 @@ def test_an_error_report_of_an_async_sign_in_holds_no_password(fan, monkeypatch)
         await aauthenticate(None, username="fan", password=PASSWORD)
 
     facts._tables_seen.add("default")
-    monkeypatch.setattr(facts.query, "read", broken)
+    monkeypatch.setattr(facts.query, "load_by_name", broken)
     with pytest.raises(facts.FactsError) as fault:
         async_to_sync(sign_in)()
     reporter = ExceptionReporter(None, fault.type, fault.value, fault.tb)

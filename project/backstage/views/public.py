@@ -40,5 +40,5 @@ def mailbox(request: HttpRequest) -> HttpResponse:
     """Show the mails that the site has sent; exists in the demo only."""
     if not settings.DEMO:
         raise Http404
-    mails = newest_mails(Path(settings.EMAIL_FILE_PATH), limit=MAILS_SHOWN)
+    mails = newest_mails(Path(settings.MAIL_DIR), limit=MAILS_SHOWN)
     return render(request, "backstage/mailbox.html", {"mails": mails, "shown": MAILS_SHOWN})

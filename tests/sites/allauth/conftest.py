@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from hardening import policies, testing
+from hardening import testing
 from hardening.models import RolePolicy
 from hardening.moments import moment
 from tests.visitor import DAY, NOW
-
-
-@pytest.fixture(autouse=True)
-def _policies_read_anew() -> Iterator[None]:
-    """A test that is over must not leave its policies to the next one."""
-    policies.forget()
-    yield
-    policies.forget()
 
 
 @pytest.fixture

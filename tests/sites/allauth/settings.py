@@ -6,10 +6,10 @@ each way in that allauth has is open.
 
 from __future__ import annotations
 
+from tests import howto
 from tests.settings import *  # noqa: F403 - a kind of site is the smallest site and a difference
-from tests.sites.allauth.page import run
 
-globals().update(run("settings.py"))
+globals().update(howto.defined("allauth", "Settings"))
 
 ROOT_URLCONF = "tests.sites.allauth.urls"
 HARDENING = {"POLICIES": []}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
+from tests import howto
 from tests.host import doors, views
-from tests.sites.allauth.page import run
 
 urlpatterns = [
-    *run("urls.py")["urlpatterns"],
+    *howto.defined("allauth", "URLs")["urlpatterns"],
     path("admin/", admin.site.urls),
     path("reads-user/", views.reads_user, name="reads_user"),
     path("async-reads-user/", views.async_reads_user),

@@ -6,7 +6,8 @@ from django.contrib.auth import get_user_model
 from django.core import mail
 from django.test import override_settings
 
-from hardening import checks, facts, roles
+from hardening import facts, roles
+from hardening.checks import configuration
 from tests.sites.user_models.any_model import AnyUserModel
 from tests.sites.user_models.people import said
 from tests.visitor import PASSWORD, leads_to
@@ -50,7 +51,7 @@ class TestABareUser(AnyUserModel):
 
     @override_settings(HARDENING={})
     def test_the_default_floor_covers_everybody_and_a_check_says_so(self, fan):
-        found = list(checks.floor_names_known_roles())
+        found = list(configuration.floor_names_known_roles())
         assert [message.id for message in found] == ["hardening.E008"] * 2
         assert facts.fresh(fan.user).member_of == {"staff", "superuser"}
         assert leads_to(fan.sign_in(), "hardening:ticket")

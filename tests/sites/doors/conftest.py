@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth import get_user_model
 
-from hardening import policies
 from tests.sites.doors.visit import Visit
 
 OURS = "hardening.middleware.HardeningMiddleware"
-
-
-@pytest.fixture(autouse=True)
-def _policies_read_anew() -> Iterator[None]:
-    """A test that is over must not leave its policies to the next one."""
-    policies.forget()
-    yield
-    policies.forget()
 
 
 @pytest.fixture

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
-from hardening import facts, policies
+from hardening import facts
 from tests.visitor import PASSWORD
-
-
-@pytest.fixture(autouse=True)
-def _policies_read_anew() -> Iterator[None]:
-    """A test that is over must not leave its policies to the next one."""
-    policies.forget()
-    yield
-    policies.forget()
 
 
 @pytest.fixture

@@ -30,6 +30,21 @@ class Lenient(authentication.SessionAuthentication):
         """Let the first one in."""
 
 
+class Hasty(drf.TokenAuthentication):
+    """Made of ours, and finds people in its own way."""
+
+    def authenticate(self, request):
+        """Let the first one in."""
+
+
+class Lax(drf.MeetsPolicy):
+    """Made of ours, and asks nothing."""
+
+    def has_permission(self, request, view):
+        """Let everybody in."""
+        return True
+
+
 class OldTokens(authentication.TokenAuthentication):
     """Tokens as a host had them."""
 
@@ -81,6 +96,7 @@ def test_without_the_setting_the_frameworks_own_defaults_are_named(settings):
         (f"{__name__}.OldTokens", "Put 'hardening.contrib.drf.TokenAuthentication'"),
         (f"{DRFS_OWN}.RemoteUserAuthentication", "Add 'hardening.contrib.drf.MeetsPolicy'"),
         (f"{__name__}.Lenient", "Add 'hardening.contrib.drf.MeetsPolicy'"),
+        (f"{__name__}.Hasty", "Put 'hardening.contrib.drf.TokenAuthentication'"),
         ("tests.sites.drf.views.Signed", "Add 'hardening.contrib.drf.MeetsPolicy'"),
     ],
 )
@@ -155,6 +171,7 @@ UNGUARDED = [
     (path("", include(router.urls)), f"{__name__}.Records"),
     (path("or/", here(Signed, drf.MeetsPolicy | IsAuthenticated)), f"{Here.__module__}.Here"),
     (path("not/", here(Signed, ~drf.MeetsPolicy)), f"{Here.__module__}.Here"),
+    (path("lax/", here(Signed, Lax)), f"{Here.__module__}.Here"),
 ]
 
 

@@ -66,6 +66,20 @@ def test_a_class_that_says_it_has_asked_is_believed(person):
     assert ask(view, user=robin.user.username).status_code == 200
 
 
+@pytest.mark.parametrize("base", [drf.TokenAuthentication, drf.SessionAuthentication])
+def test_a_class_made_of_ours_that_finds_people_itself_is_not_believed(base, person, settings):
+    class Own(base):
+        authenticate = views.Signed.authenticate
+
+    robin, client = person("robin", **STAFF), APIClient(headers=JSON)
+    client.force_login(person("fan").user)  # a session of the thief's own, and judged
+    signed = {"x-signed": robin.user.username}
+    request = client.get("/api/session/", headers=signed).wsgi_request
+    assert request.user.is_authenticated
+    answer = views.here(Own, drf.MeetsPolicy)(request)
+    assert answer.data["code"] == "mailbox_required"
+
+
 def test_whom_a_hosts_test_forces_in_is_judged(person):
     view = views.here(None, drf.MeetsPolicy)
     assert ask(view, forced=person("fan").user).status_code == 200

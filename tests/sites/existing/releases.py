@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from tests.postgres import free_port
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent

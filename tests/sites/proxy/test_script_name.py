@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests import howto
-from tests.postgres import free_port
+from tests.servers import free_port
 from tests.sites.browser import Browser
 from tests.sites.proxy.conftest import HOST
 from tests.sites.proxy.front import in_front_of

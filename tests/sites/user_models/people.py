@@ -6,7 +6,6 @@ nothing, `newcomer` owes a factor that she does not have, `member` has one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import StringIO
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 
-from hardening import policies, testing
+from hardening import testing
 from tests.visitor import PASSWORD, Visitor
 
 BURST_SECONDS = 300  # after which the codes' budget is full again
@@ -39,13 +38,6 @@ class People:
     def everybody(self) -> Any:
         """Return the manager that finds everybody."""
         return get_user_model()._base_manager
-
-    @pytest.fixture(autouse=True)
-    def _policies_read_anew(self) -> Iterator[None]:
-        """A rolled-back test must not leave its policies to the next one."""
-        policies.forget()
-        yield
-        policies.forget()
 
     @pytest.fixture
     def fan(self, clock, db):

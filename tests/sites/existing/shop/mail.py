@@ -1,4 +1,4 @@
-"""Mails into files, for the tests to read; Django 6.1 warns a deployment of its own such backend."""
+"""Mails into files, for the tests to read; deployments are warned of Django's own backend."""
 
 from __future__ import annotations
 

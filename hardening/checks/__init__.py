@@ -1,0 +1,67 @@
+"""System checks: every wiring mistake that would be silent, each with an action as its hint.
+
+``E`` leaves a door open, ``W`` weakens it. One function an id; checks read settings and code,
+never the database, so they run before ``migrate``. They stand by what they look at: our places in
+the host's settings (`wiring`), ``settings.HARDENING`` (`configuration`), the rest of the site
+(`site`).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.core.checks import CheckMessage, Tags, register
+
+from hardening.checks import configuration, site, wiring
+from hardening.conf import conf, problems
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+log = logging.getLogger("hardening")
+
+CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
+    wiring.middleware_is_installed,
+    wiring.middleware_follows_authentication,
+    wiring.backend_is_installed,
+    wiring.backend_is_first,
+    wiring.model_backend_is_replaced,
+    configuration.settings_are_understood,
+    wiring.urls_are_included,
+    configuration.floor_names_known_roles,
+    configuration.floor_asks_what_can_be_reached,
+    site.tables_stand_beside_the_users,
+    site.api_authentication_asks,
+    site.user_names_are_unique,
+    site.mail_can_be_sent,
+    configuration.kill_switch_is_off,
+    configuration.publishers_are_covered,
+    wiring.requests_reach_the_templates,
+    site.transactions_see_what_is_committed,
+)
+DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
+    configuration.vault_has_its_own_keys,
+)
+
+
+def register_all() -> None:
+    """Register every check; called when the app is ready."""
+    for check in CHECKS:
+        register(_listed(check), Tags.security)
+    for check in DEPLOY_CHECKS:
+        register(_listed(check), Tags.security, deploy=True)
+
+
+def _listed(check: Callable[..., Iterable[CheckMessage]]) -> Callable[..., list[CheckMessage]]:
+    def run(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+        return list(check(app_configs=app_configs, **kwargs))
+
+    run.__name__ = check.__name__
+    return run
+
+
+def shout_if_the_kill_switch_is_on() -> None:
+    """Log it at each start, for servers run no checks."""
+    if not problems() and not conf().ENFORCE:
+        log.critical("hardening asks nobody for a second factor: HARDENING['ENFORCE'] is False")

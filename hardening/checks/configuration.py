@@ -1,0 +1,86 @@
+"""What ``settings.HARDENING`` says: that it is understood, its policies, its keys, its switch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Caution
+
+from hardening import keys, roles
+from hardening.conf import conf, problems
+from hardening.core.values import Strength
+from hardening.factors import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def settings_are_understood(**_: Any) -> Iterable[CheckMessage]:
+    """E006: a setting that is not understood is never a default."""
+    for problem in problems():
+        yield Error(problem, hint="Correct it in settings.HARDENING.", id="hardening.E006")
+
+
+def floor_names_known_roles(**_: Any) -> Iterable[CheckMessage]:
+    """E008: an unknown role counts as "everybody is in it" until it is mended."""
+    if problems():
+        return
+    for entry in conf().POLICIES:
+        # Groups and permissions are looked up by name in the database: their form is enough.
+        if roles.find(entry.role) is None:
+            yield Error(
+                f"HARDENING['POLICIES'] names the unknown role {entry.role!r}.",
+                hint="Register it with hardening.roles.register, or correct the name.",
+                id="hardening.E008",
+            )
+
+
+def floor_asks_what_can_be_reached(**_: Any) -> Iterable[CheckMessage]:
+    """E009: nobody could meet a policy that no installed kind of factor reaches."""
+    if problems():
+        return
+    best = registry.strongest()
+    for entry in conf().POLICIES:
+        if Strength.from_slug(entry.strength) > best:
+            yield Error(
+                f"HARDENING['POLICIES'] asks {entry.role!r} for {entry.strength!r}, "
+                "which no installed kind of factor reaches.",
+                hint="Install a stronger kind of factor, or ask for 'any'.",
+                id="hardening.E009",
+            )
+
+
+def vault_has_its_own_keys(**_: Any) -> Iterable[CheckMessage]:
+    """W002 (deploy): one leaked SECRET_KEY would open every authenticator secret too."""
+    if not problems() and keys.is_default():
+        yield Caution(
+            "The vault's keys are derived from SECRET_KEY.",
+            hint="Set HARDENING['VAULT_KEYS'] to a key of its own, then run hardening_rekey.",
+            id="hardening.W002",
+        )
+
+
+def kill_switch_is_off(**_: Any) -> Iterable[CheckMessage]:
+    """W003: the kill switch restores access for everybody, thieves included."""
+    if not problems() and not conf().ENFORCE:
+        yield Caution(
+            "HARDENING['ENFORCE'] is False: no second factor is asked of anybody.",
+            hint="Remove it as soon as the emergency is over.",
+            id="hardening.W003",
+        )
+
+
+def publishers_are_covered(**_: Any) -> Iterable[CheckMessage]:
+    """W004: a role that changes what the public sees, and no policy of the floor covers it."""
+    if problems():
+        return
+    covered = {entry.role for entry in conf().POLICIES}
+    for role in roles.registered():
+        if role.publishes_publicly and not covered & {role.key, "everyone"}:
+            yield Caution(
+                f"The role {role.key!r} publishes publicly and the floor does not cover it.",
+                hint=f"Add {{'role': {role.key!r}}} to HARDENING['POLICIES'], "
+                "or enforce a policy in the admin and silence this check.",
+                id="hardening.W004",
+            )
