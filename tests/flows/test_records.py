@@ -88,9 +88,10 @@ def test_a_record_of_a_backend_that_is_no_longer_configured_is_over(member, sett
     assert ParkedLogin.objects.get().finished_at == NOW
 
 
-def test_an_owner_who_cannot_be_loaded_is_a_fault_and_the_record_stays(member, monkeypatch):
+@pytest.mark.parametrize("fault", [ConnectionError, facts.FactsError])
+def test_an_owner_who_cannot_be_loaded_is_a_fault_and_the_record_stays(member, fault, monkeypatch):
     def broken(*_args):
-        raise ConnectionError("the directory is away")
+        raise fault("the directory is away")
 
     session = parked(member)
     monkeypatch.setattr(HardeningBackend, "get_user", broken)

@@ -106,7 +106,7 @@ def test_an_unknown_role_holds_everybody(user) -> None:
 
 
 def test_roles_that_need_a_missing_field_are_absent(monkeypatch) -> None:
-    monkeypatch.setattr(roles, "_field", lambda model, name: None)
+    monkeypatch.setattr(roles.within, "_field", lambda model, name: None)
     found = [roles.find(key) for key in ("staff", "superuser", "group:a", "perm:auth.change_user")]
     assert found == [None] * 4
     assert [key for key, _ in roles.choices()] == ["everyone"]

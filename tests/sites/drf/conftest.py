@@ -41,7 +41,7 @@ def facts_out(monkeypatch) -> Callable[[], None]:
         def broken(*_args: object, **_kwargs: object) -> None:
             raise facts.FactsError("out of order")
 
-        for name in ("fresh", "load_user"):
+        for name in ("fresh", "load_user", "load_user_by_name"):
             monkeypatch.setattr(facts, name, broken)
 
     return go_out
