@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 Command = list[str | Path]
 
 
-class DatabaseServer:
+class DatabaseServer(ABC):
     """One server; `start()` it, give `url` to Django, `stop()` it."""
 
     name: ClassVar[str]
@@ -42,21 +43,21 @@ class DatabaseServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """Return what `HARDENING_TESTS_DATABASE` takes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def making(self) -> Command:
         """Return the command that makes an empty data directory, and ends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def serving(self) -> Command:
         """Return the command that serves it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def answers(self) -> bool:
         """Return whether it takes connections."""
-        raise NotImplementedError
 
     @property
     def data(self) -> Path:

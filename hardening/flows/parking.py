@@ -137,7 +137,7 @@ def _add_data(row: ParkedLogin, written: dict[str, Any]) -> bool:
     """Seal session keys into a row; a login repeated on the same record adds to what it holds."""
     if row.data:
         written = {**(rows.open_data(row) or {}), **written}
-    row.data = rows.seal_data(row, written)
+    row.data = rows.seal_data(row.handle, written)
     mine = ParkedLogin.objects.filter(pk=row.pk, handle=row.handle)
     return mine.update(data=row.data, next=row.next) == 1
 

@@ -233,6 +233,27 @@ def add_proof(
     raise RecordGoneError
 
 
+def renew(session: SessionBase, found: Waiting) -> None:
+    """Give a record another handle and its session another key, after a right proof.
+
+    Whoever else holds the key, or a copy of the cookie that holds the session (it was planted
+    here, or copied from here), must not go on from what its owner has just proven. Of two tabs
+    that prove at once the first renews; the other's answer leaves the session alone.
+
+    Source: OWASP ASVS 5.0 7.2.4.
+    """
+    row = found.row
+    name, handle = sessions.make_handle()
+    data = rows.open_data(row)
+    # What does not open any more stays as it is, and is missed at completion.
+    sealed = row.data if data is None else rows.seal_data(name, data)
+    mine = ParkedLogin.objects.filter(pk=row.pk, handle=row.handle, finished_at__isnull=True)
+    if mine.update(handle=name, data=sealed) == 1:
+        row.handle, row.data = name, sealed
+        session[sessions.ENROL_KEY if found.enrolling else sessions.PARKED_KEY] = handle
+        session.cycle_key()
+
+
 def moved_on(found: Waiting) -> bool:
     """True if another request proved something here, or completed it, since `found` was read."""
     row = ParkedLogin.objects.filter(pk=found.row.pk).first()

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
 
 
-def seal_data(row: ParkedLogin, data: dict[str, Any]) -> str:
-    """Seal session keys for the row, bound to it."""
-    return vault.seal(sessions.dumps(data), context=f"parked:{row.handle}") if data else ""
+def seal_data(handle: str, data: dict[str, Any]) -> str:
+    """Seal session keys for the row of that handle, bound to it."""
+    return vault.seal(sessions.dumps(data), context=f"parked:{handle}") if data else ""
 
 
 def open_data(row: ParkedLogin) -> dict[str, Any] | None:

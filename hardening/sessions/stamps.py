@@ -141,9 +141,14 @@ def add_proof(proofs: tuple[Proof, ...], proof: Proof) -> tuple[Proof, ...]:
 
 def new_handle(session: SessionBase, key: str) -> str:
     """Put a fresh random handle into the session and return its digest, for the row."""
+    name, session[key] = make_handle()
+    return name
+
+
+def make_handle() -> tuple[str, str]:
+    """Return the digest of a fresh random handle, for the row, and the handle itself."""
     handle = secrets.token_hex(HANDLE_BYTES)
-    session[key] = handle
-    return digest(handle)
+    return digest(handle), handle
 
 
 def handle_digest(session: SessionBase, key: str) -> str | None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from hardening import answers, host
 from hardening.core.values import Verdict
 from hardening.factors import mailbox
-from hardening.flows import authenticators, prove
+from hardening.flows import authenticators, prove, record
 from hardening.flows.notices import address_book
 from hardening.forms import (
     CodeForm,
@@ -73,10 +73,8 @@ class ProofView(PageView, ABC):
     def answer(self, form: Any, waiting: Waiting, judged: Judged) -> HttpResponse:
         """Say what came of a try."""
         if judged.accepted and judged.waiting is not None:
-            # Whoever else holds this session's key (it was planted here, or copied from here)
-            # must not go on from what its owner has just proven (OWASP ASVS 5.0 7.2.4).
-            if not judged.waiting.owes_nothing:  # completing it rotates the key as well
-                self.request.session.cycle_key()
+            if not judged.waiting.owes_nothing:  # completing it renews everything as well
+                record.renew(self.request.session, judged.waiting)
             return self.proven(judged.waiting)
         if judged.retry_after:
             return self.wait(form, judged.retry_after, on=waiting, **self.context(waiting))

@@ -183,3 +183,15 @@ def test_what_a_login_view_wrote_never_makes_the_waiting_cookie_large(fan, clock
     User.objects.filter(pk=fan.pk).update(is_staff=False)
     assert client.get("/security/mailbox/").url == "/members/"
     assert len(client.get("/remember/").json()) > 60
+
+
+def test_a_copy_made_before_a_proof_does_not_go_on_from_it(staff, clock, mailoutbox) -> None:
+    """Who knows the password and copied the cookie waits for the owner to prove her mailbox."""
+    visitor = Visitor(staff, password=PASSWORD)
+    visitor.sign_in()
+    copied = cookie(visitor.client)
+    visitor.post("hardening:mailbox", {"code": visitor.ask_for_mail()})
+    thief = replayed(copied)
+    assert thief.get("/security/enrol/").status_code == 410  # over, for whoever holds the copy
+    assert thief.post("/security/enrol/authenticator/", {}).status_code == 410
+    assert visitor.client.get("/security/enrol/").status_code == 200  # its owner goes on

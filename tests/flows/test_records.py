@@ -223,7 +223,7 @@ def test_dropping_says_whether_the_session_may_hold_somebody_elses_data(member, 
 
 def test_sealed_data_opens_for_its_own_record_only(member):
     first, second = (ParkedLogin(handle=handle) for handle in ("a" * 64, "b" * 64))
-    first.data = second.data = rows.seal_data(first, {"secret": "data"})
+    first.data = second.data = rows.seal_data(first.handle, {"secret": "data"})
     assert "secret" not in first.data
     assert rows.open_data(first) == {"secret": "data"}
     assert rows.open_data(second) is None
@@ -251,3 +251,41 @@ def test_a_record_that_another_version_wrote_is_over(member, damage):
     ParkedLogin.objects.update(**damage)
     assert found(session) is None
     assert ParkedLogin.objects.get().finished_at == NOW
+
+
+# ---------------------------------------------------------------- renewed by each proof
+
+
+def test_a_renewed_record_is_found_by_its_new_handle_alone_and_keeps_its_data(member):
+    session = parked(member)
+    row = found(session).row
+    row.data = rows.seal_data(row.handle, {"basket": "kept"})
+    row.save()
+    copied, key = dict(session.items()), session.session_key
+    waiting = found(session)
+    record.renew(session, waiting)
+    assert session.session_key != key
+    assert found(session).row.pk == row.pk
+    assert rows.open_data(waiting.row) == rows.open_data(found(session).row) == {"basket": "kept"}
+    copy = new_session()
+    copy.update(copied)
+    assert found(copy) is None
+
+
+def test_of_two_tabs_that_renew_at_once_the_second_leaves_the_session_alone(member):
+    session = parked(member)
+    first, second = found(session), found(session)
+    other = new_session()
+    other.update(dict(session.items()))
+    record.renew(session, first)
+    before = dict(other.items())
+    record.renew(other, second)
+    assert dict(other.items()) == before
+    assert found(session) is not None
+
+
+def test_data_that_do_not_open_are_missed_at_completion_and_not_before(member):
+    session = parked(member)
+    ParkedLogin.objects.update(data="broken")
+    record.renew(session, found(session))
+    assert rows.open_data(found(session).row) is None
