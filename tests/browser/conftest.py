@@ -27,7 +27,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from hardening import testing
 from tests import settings as host
@@ -47,7 +47,12 @@ from tests.servers import free_port
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 START_SECONDS = 60
+EXPECT_MS = 20_000  # shared machines have slow moments; Playwright's own is 5 s
+NOT_YET = (ConnectionError, TimeoutError)
 ACCOUNT_LINE = re.compile(r"^  (\w+)  +(\S+)  +\S", re.MULTILINE)  # printed by seed_backstage
+
+
+expect.set_options(timeout=EXPECT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -261,10 +266,8 @@ def await_answer(url: str, process: subprocess.Popen[bytes]) -> None:
         try:
             with urlopen(url, timeout=5):  # noqa: S310 - our own loopback address
                 return
-        except ConnectionError:
-            time.sleep(0.1)
-        except OSError as error:
-            if not isinstance(getattr(error, "reason", None), ConnectionError):
+        except OSError as error:  # a URLError wraps what kept it from connecting
+            if not isinstance(getattr(error, "reason", error), NOT_YET):
                 raise
             time.sleep(0.1)
     pytest.fail(f"{url} does not answer")

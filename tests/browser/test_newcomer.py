@@ -8,7 +8,17 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.people import enrol, mailed_code, prove_mailbox, sign_in
+from tests.browser.people import (
+    arrive,
+    enrol,
+    follow,
+    mailed_code,
+    next_page,
+    press,
+    prove_mailbox,
+    see,
+    sign_in,
+)
 
 EDIT = "/artists/night-trams/edit/"
 PUBLIC = "/artists/night-trams/"
@@ -22,45 +32,41 @@ FOCUSED = """() => {
 }"""
 
 
-def heading(page: Page) -> str:
-    return page.get_by_role("heading", level=1).inner_text()
-
-
 def test_a_manager_enrols_with_a_phone_and_then_edits_her_page(
     page, backstage, phone, read_qr, look_over
 ):
     page.goto(backstage.url + PUBLIC)
-    page.get_by_role("link", name="Edit this page").click()
-    assert heading(page) == "Sign in to Backstage"
+    follow(page, "Edit this page")
+    arrive(page, "Sign in to Backstage")
     sign_in(page, "manager", backstage.passwords["manager"])
 
-    assert heading(page) == "Confirm your e-mail address"
-    expect(page.locator(".hardening")).to_contain_text("Step 1 of 3")
-    expect(page.locator(".hardening")).to_contain_text("Artist page manager needs a second factor")
+    arrive(page, "Confirm your e-mail address")
+    see(page, "Step 1 of 3")
+    see(page, "Artist page manager needs a second factor")
     look_over(page, "backstage-mailbox")
     prove_mailbox(page, backstage.url)
     look_over(page, "backstage-enrol")
-    page.get_by_role("button", name="Set up an authenticator app").click()
+    press(page, "Set up an authenticator app")
 
-    expect(page.locator(".hardening")).to_contain_text("Step 2 of 3")
+    see(page, "Step 2 of 3")
     pictures = look_over(page, "backstage-enrol-totp")
     said = {look: read_qr(picture) for look, picture in pictures.items()}
     assert len(set(said.values())) == 1, "light and dark, wide and narrow say the same"
     phone.scan(said["narrow-dark"])
     page.get_by_label("Code that the app shows now").fill(phone.code())
     page.get_by_label("Name of this authenticator").fill("Blue phone")
-    page.get_by_role("button", name="Confirm").click()
+    press(page, "Confirm")
 
-    expect(page.locator(".hardening")).to_contain_text("Step 3 of 3")
+    see(page, "Step 3 of 3")
     codes = page.locator(".hardening-codes code").all_inner_texts()
     assert len(set(codes)) == 10
     look_over(page, "backstage-recovery-codes")
     page.get_by_label("I have stored these codes").check()
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
 
     page.wait_for_url(backstage.url + EDIT)
     page.get_by_label("Headline").fill("Sparks on the wire")
-    page.get_by_role("button", name="Publish").click()
+    press(page, "Publish")
     page.wait_for_url(backstage.url + HISTORY)
     page.goto(backstage.url + PUBLIC)
     expect(page.locator("main")).to_contain_text("Sparks on the wire")
@@ -72,33 +78,37 @@ def test_she_enrols_with_the_keyboard_alone_in_under_a_minute(page, backstage, p
     page.goto(f"{backstage.url}/security/login/?next={EDIT}")
     began = time.monotonic()
 
-    keys.type("manager")  # the cursor is there already
+    expect(page.get_by_label("Username")).to_be_focused()
+    keys.type("manager")
     keys.tab_to("Password")
     keys.type(backstage.passwords["manager"])
-    keys.press("Enter")
+    keys.send()
     arrive(page, "Confirm your e-mail address")
 
     keys.tab_to("Send the code")
-    keys.press("Enter")
+    keys.send()
     expect(page.get_by_label("Code from the mail")).to_be_focused()
-    keys.type(mailed_code(page, backstage.url))  # sent by itself with the eighth digit
+    code = mailed_code(page, backstage.url)
+    with next_page(page):  # sent by itself with the eighth digit
+        keys.type(code)
     arrive(page, "Set up a second factor")
 
     keys.tab_to("Set up an authenticator app")
-    keys.press("Enter")
+    keys.send()
     arrive(page, "Set up your authenticator app")
     keys.tab_to("Can't scan?")
     keys.press("Enter")
+    expect(page.locator("#hardening-key")).to_be_visible()
     phone.secret = page.locator("#hardening-key").inner_text()
     keys.tab_to("Code that the app shows now")
     keys.type(phone.code())
-    keys.press("Enter")
+    keys.send()
     arrive(page, "Store your recovery codes")
 
     keys.tab_to("I have stored these codes")
     keys.press("Space")
     keys.tab_to("Continue")
-    keys.press("Enter")
+    keys.send()
     page.wait_for_url(backstage.url + EDIT)
     record("enrolment by keyboard, a script's seconds", round(time.monotonic() - began, 1))
     record("enrolment by keyboard, keys pressed", keys.pressed)
@@ -109,9 +119,10 @@ def test_the_keyboard_leads_from_an_error_to_its_field_and_on(page, backstage):
     keys = Typist(page)
     page.goto(f"{backstage.url}/security/login/?next={EDIT}")
     sign_in(page, "manager", backstage.passwords["manager"])
-    page.get_by_role("button", name="Send the code").click()
-    page.wait_for_load_state()
-    keys.type("00000000")
+    press(page, "Send the code")
+    expect(page.get_by_label("Code from the mail")).to_be_focused()
+    with next_page(page):
+        keys.type("00000000")
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page).to_have_title(re.compile("^Error: "))
     keys.tab_to("That code was not accepted. Use the newest mail; a code works once.")
@@ -120,14 +131,16 @@ def test_the_keyboard_leads_from_an_error_to_its_field_and_on(page, backstage):
     expect(field).to_be_focused()
     expect(field).to_have_attribute("aria-invalid", "true")
     keys.press("Control+A")
-    keys.type(mailed_code(page, backstage.url))
+    code = mailed_code(page, backstage.url)
+    with next_page(page):
+        keys.type(code)
     arrive(page, "Set up a second factor")
     keys.tab_to("Set up an authenticator app")
-    keys.press("Enter")
+    keys.send()
     arrive(page, "Set up your authenticator app")
     assert "#" not in page.url, "it would open scrolled past the QR code"
     keys.tab_to("Cancel sign-in")
-    keys.press("Enter")
+    keys.send()
     arrive(page, "Sign-in cancelled")
     page.goto(backstage.url + EDIT)
     arrive(page, "Sign in to Backstage")
@@ -148,6 +161,11 @@ class Typist:
         self.pressed += 1
         self.page.keyboard.press(key)
 
+    def send(self) -> None:
+        """Press Enter on what leads to another page."""
+        with next_page(self.page):
+            self.press("Enter")
+
     def tab_to(self, name: str) -> None:
         """Press Tab until `name` has the focus, which must be seen wherever it goes."""
         passed: list[str] = []
@@ -161,30 +179,25 @@ class Typist:
         pytest.fail(f"Tab does not reach {name!r}, only {passed}")
 
 
-def arrive(page: Page, title: str) -> None:
-    """Wait for the page with this heading, and for its script."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(title)
-    page.wait_for_load_state()
-
-
 def test_she_needs_no_javascript(without_script, backstage, phone):
     page = without_script.new_page()
     page.goto(f"{backstage.url}/security/login/?next={EDIT}")
     sign_in(page, "manager", backstage.passwords["manager"])
-    page.get_by_role("button", name="Send the code").click()
+    press(page, "Send the code")
+    expect(page.get_by_label("Code from the mail")).to_be_visible()
     expect(page.get_by_text("The code is sent as soon as")).to_be_hidden()
     page.get_by_label("Code from the mail").fill("00000000")
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     expect(page.get_by_role("alert")).to_contain_text("That code was not accepted")
     page.get_by_label("Code from the mail").fill(mailed_code(page, backstage.url))
-    page.get_by_role("button", name="Continue").click()
+    press(page, "Continue")
     enrol(page, phone, to=backstage.url + EDIT)
-    assert heading(page) == "Edit Night Trams"
+    arrive(page, "Edit Night Trams")
 
 
 def test_a_fan_is_left_in_peace(page, backstage, axe):
     page.goto(f"{backstage.url}/security/login/")
     sign_in(page, "fan", backstage.passwords["fan"])
     page.wait_for_url(f"{backstage.url}/my/follows/")
-    assert heading(page) == "Your follows"
+    arrive(page, "Your follows")
     axe(page)

@@ -24,11 +24,13 @@ from tests.browser.people import (
     NOW,
     PASSWORD,
     alert,
+    arrive,
+    follow,
     give_session,
     lock,
     press,
     see,
-    title,
+    tap,
     type_code,
     wrong,
 )
@@ -41,8 +43,8 @@ def test_whoever_comes_in_with_a_recovery_code_is_told_what_to_do_next(
     testing.enrol(noor, name="Blue phone")
     codes = testing.recovery_codes(noor)
     sign_in_as(noor)
-    page.get_by_role("link", name="I no longer have my phone").click()
-    page.get_by_role("link", name="Use a recovery code").click()
+    follow(page, "I no longer have my phone")
+    follow(page, "Use a recovery code")
     page.get_by_label("Recovery code").fill(codes[0])
     press(page, "Continue")
     see(page, "You came in with a recovery code")
@@ -107,7 +109,7 @@ def test_changing_authenticators(page, open_page, alba, put_in, look_over, clock
     put_in(alba)
     clock.shift(timedelta(minutes=6))
     open_page(path)
-    assert title(page) == "Confirm it is you"
+    arrive(page, "Confirm it is you")
     page.get_by_label("Tablet").check()
     look_over(page, "step-up")
     secret = testing.secret_of(second)
@@ -147,11 +149,11 @@ def test_a_first_authenticator_of_ones_own_accord(
     sign_in_as(noor)
     clock.shift(timedelta(minutes=20))
     open_page("/security/recovery-codes/")
-    assert title(page) == "No recovery codes yet"
+    arrive(page, "No recovery codes yet")
     look_over(page, "recovery-codes-none")
     open_page("/security/enrol/")
     press(page, "Set up an authenticator app")
-    assert title(page) == "Confirm your password"
+    arrive(page, "Confirm your password")
     look_over(page, "confirm-password")
     page.get_by_role("textbox", name="Password").fill("wrong")
     press(page, "Continue")
@@ -159,7 +161,7 @@ def test_a_first_authenticator_of_ones_own_accord(
     look_over(page, "confirm-password-wrong")
     page.get_by_role("textbox", name="Password").fill(PASSWORD)
     press(page, "Continue")
-    assert title(page) == "Confirm your e-mail address"
+    arrive(page, "Confirm your e-mail address")
     look_over(page, "mailbox-beside")
     press(page, "Cancel")
     page.wait_for_url(re.compile("/security/$"))
@@ -173,15 +175,18 @@ def test_new_recovery_codes(page, open_page, alba, put_in, look_over):
     see(page, "10 of 10")
     look_over(page, "recovery-codes")
     press(page, "Make new codes")
+    arrive(page, "Store your recovery codes")
     look_over(page, "recovery-codes-new")
     with page.expect_download() as download:
-        press(page, "Download")
+        tap(page, "Download")
     stored = Path(download.value.path()).read_text(encoding="utf-8")
     shown = page.locator(".hardening-codes code").all_inner_texts()
     assert stored.splitlines()[2:] == shown
+    on_screen = page.get_by_role("button", name="Continue")
+    expect(on_screen).to_be_visible()
     page.emulate_media(media="print")
+    expect(on_screen).to_be_hidden()
     page.screenshot(path=SCREENSHOTS / "recovery-codes-print.png", full_page=True)
-    assert page.get_by_role("button", name="Continue").is_hidden()
 
 
 def test_policies_in_the_admin(page, open_page, alba, settings, sign_in_as, put_in, shoot):
@@ -212,5 +217,5 @@ def test_policies_in_the_admin(page, open_page, alba, settings, sign_in_as, put_
     expect(page.locator("#result_list")).to_contain_text("Staff")
     shoot(page, "admin-policies")
     open_page("/admin/auth/user/")
-    shoot(page, "admin-users")
     expect(page.locator("select[name=action]")).to_be_visible()
+    shoot(page, "admin-users")

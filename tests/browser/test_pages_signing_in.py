@@ -21,10 +21,12 @@ from tests.browser.people import (
     PASSWORD,
     PERIOD,
     alert,
+    arrive,
+    follow,
     lock,
     press,
     see,
-    title,
+    tap,
     type_code,
     wrong,
 )
@@ -34,30 +36,31 @@ LOGIN = "/security/login/"
 
 def test_signing_in(page, open_page, alba, look_over):
     open_page(LOGIN + "?next=/members/")
-    assert title(page) == "Sign in to localhost"
+    arrive(page, "Sign in to localhost")
     look_over(page, "login")
     page.get_by_label("Username").fill("alba")
     page.get_by_role("textbox", name="Password").fill("wrong")
-    press(page, "Show Password")
+    tap(page, "Show Password")
     press(page, "Sign in")
     alert(page, "Please enter a correct username and password")
     look_over(page, "login-wrong")
     page.get_by_role("textbox", name="Password").fill(PASSWORD)
     press(page, "Sign in")
-    assert title(page) == "Confirm your e-mail address"
+    arrive(page, "Confirm your e-mail address")
     open_page(LOGIN)
     see(page, "A sign-in is waiting")
     look_over(page, "login-waiting")
     press(page, "Cancel sign-in")
-    assert title(page) == "Sign-in cancelled"
+    arrive(page, "Sign-in cancelled")
     look_over(page, "cancelled")
     open_page("/security/verify/")
-    assert title(page) == "No sign-in is waiting here"
+    arrive(page, "No sign-in is waiting here")
     look_over(page, "over")
 
 
 def test_proving_the_mailbox(page, open_page, alba, sign_in_as, look_over, clock):
     sign_in_as(alba)
+    arrive(page, "Confirm your e-mail address")
     look_over(page, "mailbox")
     press(page, "Send the code")
     see(page, "We sent a code to a•••@example.com")
@@ -67,8 +70,8 @@ def test_proving_the_mailbox(page, open_page, alba, sign_in_as, look_over, clock
     type_code(page, wrong(code), "Code from the mail")
     alert(page, "That code was not accepted")
     look_over(page, "mailbox-wrong")
-    page.get_by_role("link", name="This is not my e-mail address").click()
-    assert title(page) == "Without this mailbox"
+    follow(page, "This is not my e-mail address")
+    arrive(page, "Without this mailbox")
     look_over(page, "recover-first-factor")
     for _ in range(2):
         clock.shift(timedelta(seconds=31))
@@ -82,31 +85,34 @@ def test_proving_the_mailbox(page, open_page, alba, sign_in_as, look_over, clock
 def test_an_account_without_an_address_needs_a_ticket(page, alba, sign_in_as, look_over):
     User.objects.filter(pk=alba.pk).update(email="")
     sign_in_as(alba)
-    assert title(page) == "Enter your enrolment ticket"
+    arrive(page, "Enter your enrolment ticket")
     look_over(page, "ticket")
     page.get_by_label("Enrolment ticket").fill("AAAA-BBBB-CCCC-DDDD")
     press(page, "Continue")
     alert(page, "That ticket was not accepted")
     look_over(page, "ticket-wrong")
-    assert page.get_by_role("link", name="Confirm my e-mail address").count() == 0
+    expect(page.get_by_role("link", name="Confirm my e-mail address")).to_have_count(0)
     shown = recover.issue_ticket(alba, bytes(range(15)), now=NOW)
     page.get_by_label("Enrolment ticket").fill(shown.lower())
     press(page, "Continue")
-    assert title(page) == "Set up a second factor"
+    arrive(page, "Set up a second factor")
     look_over(page, "enrol")
 
 
 def test_enrolling(page, open_page, alba, sign_in_as, look_over, read_qr, oathtool):
     shown = recover.issue_ticket(alba, bytes(range(15)), now=NOW)
     sign_in_as(alba)
-    page.get_by_role("link", name="I have an enrolment ticket").click()
+    follow(page, "I have an enrolment ticket")
     page.get_by_label("Enrolment ticket").fill(shown)
     press(page, "Continue")
     press(page, "Set up an authenticator app")
+    arrive(page, "Set up your authenticator app")
     pictures = look_over(page, "enrol-totp")
     secret = re.search("secret=([A-Z2-7]+)", read_qr(pictures["wide-dark"])).group(1)
     page.get_by_text("Can't scan?").click()
-    assert page.locator("#hardening-key").inner_text().replace(" ", "") == secret
+    key = page.locator("#hardening-key")
+    expect(key).to_be_visible()
+    assert key.inner_text().replace(" ", "") == secret
     look_over(page, "enrol-totp-key")
     code = oathtool(secret, at=NOW)
     page.get_by_label("Code that the app shows now").fill(wrong(code))
@@ -115,13 +121,14 @@ def test_enrolling(page, open_page, alba, sign_in_as, look_over, read_qr, oathto
     look_over(page, "enrol-totp-wrong")
     page.get_by_label("Code that the app shows now").fill(code)
     press(page, "Confirm")
-    assert title(page) == "Store your recovery codes"
+    arrive(page, "Store your recovery codes")
     see(page, "Step 3 of 3")
     look_over(page, "recovery-codes-shown")
     press(page, "Continue")
     alert(page, "Tick the box once you have stored the codes")
     look_over(page, "recovery-codes-not-stored")
     press(page, "Make new codes")
+    expect(page.get_by_role("alert")).to_have_count(0)
     page.get_by_label("I have stored these codes").check()
     press(page, "Continue")
     page.wait_for_url(re.compile("/reads-user/"))
@@ -132,7 +139,7 @@ def test_proving_the_authenticator(page, open_page, alba, sign_in_as, look_over,
     testing.recovery_codes(alba)
     open_page("/members/")
     sign_in_as(alba)
-    assert title(page) == "Enter the code from your app"
+    arrive(page, "Enter the code from your app")
     look_over(page, "verify")
     right = testing.code_for(alba)
     for _ in range(3):
@@ -144,8 +151,8 @@ def test_proving_the_authenticator(page, open_page, alba, sign_in_as, look_over,
     alert(page, "Too many tries")
     see(page, "Time left")
     look_over(page, "verify-throttled")
-    page.get_by_role("link", name="I no longer have my phone").click()
-    assert title(page) == "Ways to get back in"
+    follow(page, "I no longer have my phone")
+    arrive(page, "Ways to get back in")
     look_over(page, "recover")
     testing.no_throttle()
     testing.enrol(alba, name="Tablet in the studio")
@@ -171,7 +178,8 @@ def test_a_lost_phone_is_replaced(page, open_page, alba, sign_in_as, look_over, 
     testing.enrol(alba, name="Blue phone")
     codes = testing.recovery_codes(alba)
     sign_in_as(alba)
-    page.get_by_role("link", name="Use a recovery code").click()
+    follow(page, "Use a recovery code")
+    arrive(page, "Enter a recovery code")
     look_over(page, "recovery-code")
     page.get_by_label("Recovery code").fill("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF")
     press(page, "Continue")
@@ -179,7 +187,7 @@ def test_a_lost_phone_is_replaced(page, open_page, alba, sign_in_as, look_over, 
     look_over(page, "recovery-code-wrong")
     page.get_by_label("Recovery code").fill(codes[0].lower().replace("-", " "))
     press(page, "Continue")
-    assert title(page) == "Replace your authenticator"
+    arrive(page, "Replace your authenticator")
     look_over(page, "enrol-replacing")
     press(page, "Set up an authenticator app")
     expect(page.get_by_label("Blue phone")).to_be_checked()
@@ -199,7 +207,7 @@ def test_a_password_that_must_change(page, alba, sign_in_as, look_over, noor, op
     recover.demand_password_change([alba], now=NOW)
     sign_in_as(alba)
     type_code(page, testing.code_for(alba))
-    expect(page.get_by_role("heading", level=1)).to_have_text("Change your password")
+    arrive(page, "Change your password")
     see(page, "Your password must be changed before you go on")
     look_over(page, "change-password-demanded")
     page.get_by_role("textbox", name="Current password").fill(PASSWORD)
@@ -223,5 +231,5 @@ def test_a_fault_says_that_nothing_was_lost(page, open_page, noor, put_in, look_
     monkeypatch.setattr(facts, "of", broken)
     monkeypatch.setattr(facts, "fresh", broken)
     open_page("/security/")
-    assert title(page) == "This page is not available right now"
+    arrive(page, "This page is not available right now")
     look_over(page, "unavailable")

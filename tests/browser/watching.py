@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 SCREENSHOTS = ROOT / ".screenshots"  # ignored by git; for people to look at
 WIDTHS = {"wide": 1280, "narrow": 360}
 SCHEMES = ("light", "dark")
+SCHEME_IS = "scheme => matchMedia(`(prefers-color-scheme: ${scheme})`).matches"
 
 
 @contextmanager
@@ -63,13 +64,16 @@ def judge(page: Page) -> None:
 
 def looks(page: Page, name: str) -> Iterator[str]:
     """Make the page look wide and narrow, light and dark, one after the other."""
+    page.wait_for_load_state()
     before = page.viewport_size
     for look, width in WIDTHS.items():
         page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("width => innerWidth === width", arg=width)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{name} is {wide} px wide on a screen of {width} px"
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(SCHEME_IS, arg=scheme)
             yield f"{look}-{scheme}"
     page.set_viewport_size(before)
     page.emulate_media(color_scheme="null")
