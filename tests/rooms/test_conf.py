@@ -10,9 +10,32 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from hardening import conf as module
-from hardening.conf import Conf, FloorPolicy, conf, problems, site_secrets
+from hardening.conf import Conf, FloorPolicy, conf, limits, problems, readers, site_secrets
+from hardening.core.throttle import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Backoff, Limits
 
 SECRET = "a-vault-key-that-nobody-should-ever-read"
+STORE = "redis://:hunter2@127.0.0.1:6379/0"
+
+
+def spelled(limits: Limits) -> dict[str, object]:
+    """These limits as somebody writes them into the settings."""
+    rates = {
+        name: [f"{rule.limit}/{rule.period_us // MINUTE_US}m" for rule in getattr(limits, name)]
+        for name in ("address", "device", "codes", "mails", "mails_address")
+    }
+    account = limits.account
+    waits = {
+        "free": account.free,
+        "first_seconds": account.first_us // SECOND_US,
+        "longest_seconds": account.longest_us // SECOND_US,
+        "cap": account.cap,
+    }
+    return {**rates, "account": waits}
+
+
+def numbers(rules: object) -> list[tuple[int, int]]:
+    """Limits and periods; the names only tell the rules of one key apart."""
+    return [(rule.limit, rule.period_us) for rule in rules]
 
 
 def told(**given: object) -> list[str]:
@@ -38,13 +61,19 @@ def test_every_key_of_conf_can_be_set_and_no_other() -> None:
     names = {field.name for field in dataclasses.fields(Conf)}
     assert names == set(module._READERS)
     policy = {field.name for field in dataclasses.fields(FloorPolicy)}
-    assert policy == set(module._POLICY_READERS)
+    assert policy == set(readers._POLICY_READERS)
+    throttle = {field.name for field in dataclasses.fields(Limits)}
+    assert throttle == set(limits._LIMIT_READERS)
+    backoff = {limits._BACKOFF_NAMES[name] for name in limits._BACKOFF_READERS}
+    assert backoff == {field.name for field in dataclasses.fields(Backoff)}
 
 
 def test_every_default_is_a_value_one_could_set() -> None:
-    defaults = dataclasses.asdict(Conf())
+    defaults = dataclasses.asdict(Conf()) | {"THROTTLE": spelled(Limits())}
     with override_settings(HARDENING=defaults):
-        assert conf() == Conf()
+        read = conf()
+    assert spelled(read.THROTTLE) == spelled(Limits())
+    assert dataclasses.replace(read, THROTTLE=Limits()) == Conf()
 
 
 def test_what_is_set_is_what_is_read() -> None:
@@ -55,6 +84,13 @@ def test_what_is_set_is_what_is_read() -> None:
         "VAULT_KEYS": [SECRET],
         "PARKED_LOGIN_SECONDS": 60,
         "STEP_UP_SECONDS": 30,
+        "TRUSTED_PROXIES": ["10.0.0.0/8", "fd00::1/128"],
+        "TRUSTED_PROXY_COUNT": 2,
+        "THROTTLE_STORE": STORE,
+        "THROTTLE_WORKERS": 16,
+        "DEVICE_COOKIE_DAYS": 30,
+        "CHALLENGE": "site.challenges.Own",
+        "PEPPER_KEYS": [SECRET],
         "MAIL_FROM": "Backstage <security@example.com>",
         "BASE_TEMPLATE": "base.html",
         "SUPPORT": "Ask at the box office.\nOr call.",
@@ -66,7 +102,63 @@ def test_what_is_set_is_what_is_read() -> None:
     assert floor == (FloorPolicy("everyone", "phishing-resistant", due),)
     assert read.VAULT_KEYS == (SECRET,)
     for key in set(given) - {"POLICIES", "VAULT_KEYS"}:
-        assert getattr(read, key) == given[key]
+        wanted = given[key]
+        assert getattr(read, key) == (tuple(wanted) if isinstance(wanted, list) else wanted)
+
+
+def test_the_limits_that_are_named_differ_and_the_others_stay() -> None:
+    given = {"address": ["5/90s", "20/2h"], "account": {"free": 3, "cap": 50}}
+    with override_settings(HARDENING={"THROTTLE": given}):
+        read = conf().THROTTLE
+    assert numbers(read.address) == [(5, 90 * SECOND_US), (20, 2 * HOUR_US)]
+    assert read.account == Backoff(free=3, cap=50)
+    assert numbers(read.net) == [(25, 90 * SECOND_US), (100, 2 * HOUR_US)]  # of those addresses
+    usual = dataclasses.replace(read, address=Limits().address, net=Limits().net, account=Backoff())
+    assert usual == Limits()
+
+
+def test_a_net_has_its_own_limits_where_they_are_named_and_never_beyond_what_is_counted() -> None:
+    given = {"address": ["1000000/d"], "net": ["7/h"]}
+    with override_settings(HARDENING={"THROTTLE": given}):
+        assert numbers(conf().THROTTLE.net) == [(7, HOUR_US)]
+    del given["net"]
+    with override_settings(HARDENING={"THROTTLE": given}):
+        assert numbers(conf().THROTTLE.net) == [(1_000_000, DAY_US)]
+
+
+@pytest.mark.parametrize(
+    "rate, limit, period",
+    [
+        ("1/s", 1, SECOND_US),
+        ("10/5m", 10, 5 * MINUTE_US),
+        ("30/h", 30, HOUR_US),
+        ("100/d", 100, DAY_US),
+        ("1000000/366d", 1_000_000, 366 * DAY_US),
+    ],
+)
+def test_a_rate_is_so_many_in_so_long(rate: str, limit: int, period: int) -> None:
+    with override_settings(HARDENING={"THROTTLE": {"device": [rate]}}):
+        assert numbers(conf().THROTTLE.device) == [(limit, period)]
+
+
+@pytest.mark.parametrize(
+    "network, read",
+    [("10.0.0.1", "10.0.0.1/32"), ("::ffff:10.0.0.0/104", "10.0.0.0/8"), ("FD00::/8", "fd00::/8")],
+)
+def test_a_proxy_is_a_network_or_a_single_address(network: str, read: str) -> None:
+    with override_settings(HARDENING={"TRUSTED_PROXIES": [network]}):
+        proxies = conf().TRUSTED_PROXIES
+    assert proxies == (read,)
+
+
+@pytest.mark.parametrize(
+    "store",
+    ["database", STORE, "rediss://cache.example.com", "unix:///run/redis.sock", "shop.stores.Ours"],
+)
+def test_a_store_is_the_database_a_redis_or_a_dotted_path(store: str) -> None:
+    with override_settings(HARDENING={"THROTTLE_STORE": store}):
+        named = conf().THROTTLE_STORE
+    assert named == store
 
 
 def test_an_empty_floor_is_a_choice() -> None:
@@ -91,9 +183,11 @@ def test_other_settings_do_not_make_it_read_again() -> None:
 
 
 def test_repr_shows_no_key() -> None:
-    with override_settings(HARDENING={"VAULT_KEYS": [SECRET]}):
-        assert SECRET not in repr(conf())
-        assert "VAULT_KEYS" not in repr(conf())
+    secret = {"VAULT_KEYS": [SECRET], "PEPPER_KEYS": [SECRET[::-1]], "THROTTLE_STORE": STORE}
+    with override_settings(HARDENING=secret):
+        shown = repr(conf())
+    for hidden in (SECRET, SECRET[::-1], "hunter2", *secret):
+        assert hidden not in shown
 
 
 def test_conf_cannot_be_changed() -> None:
@@ -138,7 +232,7 @@ def test_a_key_like_no_other_is_answered_with_the_list(key: object) -> None:
 
 
 def test_a_key_of_a_later_release_is_no_silent_promise() -> None:
-    assert told(THROTTLE_STORE="database")
+    assert told(BREACH_SOURCE="api")
 
 
 WRONG = [
@@ -181,6 +275,50 @@ WRONG = [
     ("PARKED_LOGIN_SECONDS", 0, "must be from 1 to 3600 seconds"),
     ("STEP_UP_SECONDS", -1, "must be from 1 to 86400 seconds"),
     ("STEP_UP_SECONDS", 10**9, "must be from 1 to 86400 seconds"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8", "must be a list of networks such as '10.0.0.0/8', not a"),
+    ("TRUSTED_PROXIES", ["10.0.0.1/8"], "[0]: 10.0.0.1/8 has host bits set"),
+    ("TRUSTED_PROXIES", ["10.0.0.1", "nginx"], "[1]: 'nginx' does not appear to be an IPv4 or"),
+    ("TRUSTED_PROXIES", ["fe80::1%eth0"], "[0]: 'fe80::1%eth0' has a zone"),
+    ("TRUSTED_PROXIES", ["0.0.0.0/0"], "[0] is everybody: any client could then name its own"),
+    ("TRUSTED_PROXIES", ["::/0"], "[0] is everybody"),
+    ("TRUSTED_PROXIES", ["::ffff:0:0/96"], "[0] is everybody"),
+    ("TRUSTED_PROXIES", [7], "[0] must be a string, not a value of type int"),
+    ("TRUSTED_PROXY_COUNT", "1", "must be a whole number, not a value of type str"),
+    ("TRUSTED_PROXY_COUNT", True, "must be a whole number, not a value of type bool"),
+    ("TRUSTED_PROXY_COUNT", -1, "must be from 0 to 16"),
+    ("TRUSTED_PROXY_COUNT", 17, "must be from 0 to 16"),
+    ("THROTTLE_STORE", None, "must be a string, not None"),
+    ("THROTTLE_STORE", "cache", "must be 'database', a 'redis://' URL or the dotted path of a"),
+    ("THROTTLE_STORE", "memcached://127.0.0.1", "must be 'database', a 'redis://' URL or the"),
+    ("THROTTLE_STORE", "redis://\n", "must be one line without control characters"),
+    ("THROTTLE", ["10/5m"], "must be a dict, not a value of type list"),
+    (
+        "THROTTLE",
+        {"addressx": ["10/5m"]},
+        "THROTTLE has an unknown key 'addressx'. Did you mean 'add",
+    ),
+    ("THROTTLE", {"address": "10/5m"}, '["address"] must be a list of rates such as'),
+    ("THROTTLE", {"address": []}, '["address"] must hold 1 to 3 rates'),
+    ("THROTTLE", {"address": ["1/s"] * 4}, '["address"] must hold 1 to 3 rates'),
+    ("THROTTLE", {"codes": [10]}, '["codes"][0] must be a string, not a value of type int'),
+    ("THROTTLE", {"codes": ["5/m", "0/m"]}, "[1] must be a rate such as '10/5m', '30/h' or"),
+    ("THROTTLE", {"codes": ["10/5min"]}, "[0] must be a rate such as"),
+    ("THROTTLE", {"codes": ["10 / m"]}, "[0] must be a rate such as"),
+    ("THROTTLE", {"codes": ["1000001/d"]}, "[0] must be 1000000 at most, in 366 days at most"),
+    ("THROTTLE", {"codes": ["5/367d"]}, "[0] must be 1000000 at most, in 366 days at most"),
+    ("THROTTLE", {"account": 5}, '["account"] must be a dict, not a value of type int'),
+    ("THROTTLE", {"account": {"fre": 5}}, "an account's limit has an unknown key 'fre'. Did you"),
+    ("THROTTLE", {"account": {"free": 0}}, '["account"]["free"] must be from 1 to 1000000'),
+    ("THROTTLE", {"account": {"cap": None}}, '["account"]["cap"] must be a whole number, not'),
+    ("THROTTLE", {"account": {"free": 101}}, '["account"] must have no more free tries than its'),
+    ("THROTTLE", {"account": {"first_seconds": 3601}}, "and no first wait above the longest"),
+    ("THROTTLE", {"account": {"longest_seconds": 86_401}}, "must be from 1 to 86400"),
+    ("THROTTLE_WORKERS", 0, "must be from 1 to 1000"),
+    ("THROTTLE_WORKERS", 2.0, "must be a whole number, not a value of type float"),
+    ("DEVICE_COOKIE_DAYS", 401, "must be from 1 to 400"),
+    ("DEVICE_COOKIE_DAYS", None, "must be a whole number, not None"),
+    ("PEPPER_KEYS", SECRET, "must be a list of strings, not a value of type str"),
+    ("PEPPER_KEYS", ["k" * 31], "[0] must have 32 characters or more"),
     ("MAIL_FROM", "", "must not be empty"),
     ("MAIL_FROM", "a@example.com\nBcc: b@example.com", "without control characters"),
     ("BASE_TEMPLATE", None, "must be a string, not None"),
@@ -217,11 +355,18 @@ def test_every_mistake_is_said_at_once() -> None:
 
 
 def test_what_is_said_about_a_vault_key_does_not_show_it() -> None:
-    given = {"VAULT_KEYS": ["a-short-secret", SECRET, 712_045], "VAULT_PROVIDER": SECRET}
+    keys = ["a-short-secret", SECRET, 712_045]
+    given = {"VAULT_KEYS": keys, "VAULT_PROVIDER": SECRET, "PEPPER_KEYS": keys}
     said = "\n".join(told(**given))
     assert said
     for secret in ("a-short-secret", SECRET, "712045"):
         assert secret not in said
+
+
+@pytest.mark.parametrize("store", ["redis:/:hunter2@cache", ":hunter2@cache", "hunter2"])
+def test_what_is_said_about_a_store_does_not_show_its_password(store: str) -> None:
+    (said,) = told(THROTTLE_STORE=store)
+    assert "hunter2" not in said
 
 
 def test_two_sources_of_vault_keys_are_one_too_many() -> None:
