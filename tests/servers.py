@@ -1,8 +1,8 @@
 """A database server of the tests' own: a child process, a free port, an empty directory.
 
-`tests/postgres.py` and `tests/mariadb.py` say what is special about each. Servers refuse to run as
-root, so a root process hands them to another user. Nothing they hold is worth keeping: they never
-wait for the disk, and `stop()` removes it all.
+`tests/postgres.py`, `tests/mariadb.py` and `tests/redis.py` say what is special about each.
+Servers refuse to run as root, so a root process hands them to another user. Nothing they hold is
+worth keeping: they never wait for the disk, and `stop()` removes it all.
 """
 
 from __future__ import annotations
@@ -89,6 +89,11 @@ class DatabaseServer(ABC):
 
     def stop(self) -> None:
         """Stop it and remove what it held."""
+        self.halt()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def halt(self) -> None:
+        """Stop it, as an outage does."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(self.ends_by)
             with suppress(subprocess.TimeoutExpired):
@@ -96,7 +101,6 @@ class DatabaseServer(ABC):
             if self._process.poll() is None:
                 self._process.kill()
                 self._process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _account(self) -> pwd.struct_passwd:
         known = {entry.pw_name: entry for entry in pwd.getpwall()}

@@ -11,7 +11,7 @@ from hardening.models.event import SecurityEvent
 from hardening.models.factor import Factor, RecoveryCode
 from hardening.models.parked import ParkedLogin
 from hardening.models.policy import RolePolicy
-from hardening.models.throttle import ThrottleCell
+from hardening.models.throttle import Tally, ThrottleCell
 from hardening.models.ticket import EnrolmentTicket
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "RolePolicy",
     "SecurityEvent",
     "SiteState",
+    "Tally",
     "ThrottleCell",
 ]

@@ -59,6 +59,22 @@ class AccountQuerySet(WrittenQuerySet["Account"]):
         """Count one recovery code less."""
         self.filter(user_id=user_pk, codes_left__gt=0).update(codes_left=F("codes_left") - 1)
 
+    def issue_unlock(self, user_pk: Any, digest: str, *, expires_at: int) -> None:
+        """Remember a new unlock link by its digest; the one before is void."""
+        account = self.of(user_pk)
+        self.filter(pk=account.pk).update(unlock_digest=digest, unlock_expires_at=expires_at)
+
+    def unlockable(self, user_pk: Any, digests: list[str], *, now: int) -> AccountQuerySet:
+        """Return the account's row if one of these is the digest of its link that still works."""
+        return self.filter(user_id=user_pk, unlock_digest__in=digests, unlock_expires_at__gt=now)
+
+    def spend_unlock(
+        self, user_pk: Any, digests: list[str], *, account_epoch: int, now: int
+    ) -> bool:
+        """Use an unlock link up; true for exactly one caller."""
+        unspent = self.unlockable(user_pk, digests, now=now).filter(epoch=account_epoch)
+        return unspent.update(unlock_digest="", unlock_expires_at=0) == 1
+
 
 class Account(Row):
     """The security side of one user."""
@@ -75,6 +91,9 @@ class Account(Row):
     email = models.TextField(default="", blank=True)  # sealed
     email_since = models.BigIntegerField(null=True, blank=True)  # Unix seconds; null: never changed
     previous_email = models.TextField(default="", blank=True)  # sealed
+    name_key = models.CharField(max_length=32, default="", blank=True, db_index=True)  # a digest
+    unlock_digest = models.CharField(max_length=64, default="", blank=True)
+    unlock_expires_at = models.BigIntegerField(default=0)  # Unix seconds
 
     objects = AccountQuerySet.as_manager()
 
@@ -102,6 +121,22 @@ class SiteStateQuerySet(WrittenQuerySet["SiteState"]):
         """
         self._write(policy_revision=secrets.randbits(REVISION_BITS))
 
+    def begin_attack(self, *, until: int, now: int) -> bool:
+        """Begin attack mode, true for exactly one caller; prolong it where it is on."""
+        if self.filter(pk=SITE_PK, attack_until__gt=now).update(attack_until=until):
+            return False
+        insert_missing(self, [self.model(pk=SITE_PK)])
+        return self.filter(pk=SITE_PK, attack_until__lte=now).update(attack_until=until) == 1
+
+    def lapse_attack(self, *, now: int) -> bool:
+        """Take note that attack mode is over; true for exactly one caller."""
+        over = self.filter(pk=SITE_PK, attack_until__gt=0, attack_until__lte=now)
+        return over.update(attack_until=0) == 1
+
+    def end_attack(self) -> bool:
+        """End attack mode; true for exactly one caller."""
+        return self.filter(pk=SITE_PK, attack_until__gt=0).update(attack_until=0) == 1
+
     def _write(self, **values: Any) -> None:
         if not self.filter(pk=SITE_PK).update(**values):
             insert_missing(self, [self.model(pk=SITE_PK)])
@@ -115,6 +150,7 @@ class SiteState(Row):
     id = models.PositiveSmallIntegerField(primary_key=True, default=SITE_PK)
     epoch = models.BigIntegerField(default=0)
     policy_revision = models.BigIntegerField(default=0)
+    attack_until = models.BigIntegerField(default=0)  # Unix seconds; while later than now
 
     objects: SiteStateQuerySet = SiteStateQuerySet.as_manager()  # type: ignore[assignment]
 

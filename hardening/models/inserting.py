@@ -28,15 +28,12 @@ def insert_missing(queryset: Any, rows: Sequence[Model]) -> None:
         return
     model = queryset.model
     alias = queryset._db or router.db_for_write(model)  # noqa: SLF001 - as `bulk_create` writes
-    if connections[alias].vendor != "mysql":
-        queryset.bulk_create(rows, ignore_conflicts=True)
-        return
-    # What `bulk_create(update_conflicts=True)` calls; it takes no primary key to update itself.
-    queryset._insert(  # noqa: SLF001
-        rows,
-        fields=model._meta.concrete_fields,  # noqa: SLF001
-        using=alias,
-        on_conflict=OnConflict.UPDATE,
-        update_fields=[model._meta.pk],  # noqa: SLF001
-        unique_fields=[],
-    )
+    conflict: dict[str, Any] = {"on_conflict": OnConflict.IGNORE}
+    if connections[alias].vendor == "mysql":
+        update_fields = [model._meta.pk]  # noqa: SLF001
+        conflict = {"on_conflict": OnConflict.UPDATE, "update_fields": update_fields}
+        conflict["unique_fields"] = []
+    # What `bulk_create` calls, without its transaction around one statement (two more round trips)
+    # and without its refusal to update a primary key.
+    fields = model._meta.concrete_fields  # noqa: SLF001
+    queryset._insert(rows, fields=fields, using=alias, **conflict)  # noqa: SLF001

@@ -70,6 +70,11 @@ class ParkedLoginQuerySet(WrittenQuerySet["ParkedLogin"]):
             finished_at=now, data="", mail_digest=""
         )
 
+    def was_stopped(self, user_pk: Any, reason: str, *, now: int) -> bool:
+        """Whether a sign-in of this user was parked for this reason in the last day."""
+        lately = self.filter(user_id=user_pk, started_at__gt=now - KEEP_SECONDS)
+        return lately.filter(reason=reason).exists()
+
     def prune(self, *, now: int) -> int:
         """Delete records whose time is long over; return how many rows went."""
         over = self.filter(expires_at__lt=now - KEEP_SECONDS)

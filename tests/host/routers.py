@@ -19,6 +19,14 @@ class CountersElsewhere:
         return "elsewhere" if model._meta.label == "hardening.ThrottleCell" else None
 
 
+class MinutesElsewhere:
+    """Leaves the other table of counters out."""
+
+    def db_for_write(self, model, **hints):
+        """Answer for the counts of the whole site only."""
+        return "elsewhere" if model._meta.label == "hardening.Tally" else None
+
+
 class ReadsFromReplica:
     """Reads, where nobody says from where, from a database that lags (here: that is not there)."""
 

@@ -10,6 +10,6 @@ from tests.mailers import mail_settings
 from tests.settings import *  # noqa: F403 - a site differs from the smallest one by a few lines
 
 ROOT_URLCONF = "tests.host.slow"
-globals().update(mail_settings("django.core.mail.backends.dummy.EmailBackend"))
+globals().update(mail_settings("tests.host.slow_mail.Backend"))
 LOGGING = {"version": 1, "disable_existing_loggers": False}
 SESSION_COOKIE_SECURE = False  # loopback, without TLS

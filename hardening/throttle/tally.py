@@ -1,0 +1,91 @@
+"""Counts of the whole site: password tries of unknown devices, and how many of them failed.
+
+Kept in this process and written in lots: a row of a minute and one of sixteen shards, so that
+logins do not queue for it. Whoever writes a lot looks at the last ten minutes.
+
+Times are Unix seconds. What a process has not written when it ends is lost: a few tries.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Min, Sum
+
+from hardening.core.throttle import ALARM_FAILURES, ALARM_SHARE, ALARM_WINDOW_US, SECOND_US
+from hardening.models import Tally
+from hardening.models.counting import counting
+from hardening.models.throttle import SHARDS
+
+LOT = 20
+LOT_SECONDS = 5
+MINUTE = 60
+WINDOW_MINUTES = ALARM_WINDOW_US // SECOND_US // MINUTE
+USUAL_MINUTES = 7 * 24 * 60  # what is usual: the week before
+LEARNING_MINUTES = 24 * 60  # before that nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """The last ten minutes; `usual`: failures in ten minutes of the week before, if known."""
+
+    failures: int
+    tries: int
+    usual: float | None
+
+
+class _Pending:
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        self.tries = self.failures = self.since = 0
+
+
+_pending = _Pending()
+
+
+def note(*, failed: bool, now: int) -> bool:
+    """Count one try; true if that has written a lot, so that somebody should look at it."""
+    with _pending.lock:
+        _pending.since = _pending.since or now
+        _pending.tries += 1
+        _pending.failures += failed
+        if _pending.tries < LOT and 0 <= now - _pending.since < LOT_SECONDS:
+            return False
+        tries, failures = _pending.tries, _pending.failures
+        _pending.clear()
+    shard = secrets.randbelow(SHARDS)
+    counting().rows(Tally).add(now // MINUTE, shard, tries=tries, failures=failures)
+    return True
+
+
+def lately(*, now: int) -> Lately:
+    """Return the last ten minutes, and what is usual where that would decide."""
+    rows = counting().rows(Tally)
+    minute = now // MINUTE
+    window = rows.filter(bucket__gt=minute - WINDOW_MINUTES, bucket__lte=minute)
+    found = window.aggregate(tries=Sum("tries"), failures=Sum("failures"))
+    failures, tries = found["failures"] or 0, found["tries"] or 0
+    open_question = failures >= ALARM_FAILURES and failures * ALARM_SHARE <= tries
+    # A week has up to 160,000 rows: asked only where the share alone raises no alarm.
+    return Lately(failures, tries, _usual(rows, minute) if open_question else None)
+
+
+def _usual(rows: Any, minute: int) -> float | None:
+    before = rows.filter(bucket__gt=minute - USUAL_MINUTES, bucket__lte=minute - WINDOW_MINUTES)
+    found = before.aggregate(first=Min("bucket"), failures=Sum("failures"))
+    if found["first"] is None or minute - found["first"] < LEARNING_MINUTES:
+        return None
+    minutes = minute - WINDOW_MINUTES - int(found["first"]) + 1
+    return int(found["failures"]) * WINDOW_MINUTES / minutes
+
+
+def clear() -> None:
+    """Forget what this process has not written."""
+    with _pending.lock:
+        _pending.clear()
