@@ -45,6 +45,10 @@ class Purpose(StrEnum):
     MAILBOX = "mailbox"  # digests of mailed codes
     TICKET = "ticket"  # digests of enrolment tickets
     THROTTLE = "throttle"  # names of counters
+    DEVICE = "device"  # entries of the device cookie
+    PUZZLE = "puzzle"  # seals of puzzles
+    UNLOCK = "unlock"  # digests of mailed unlock links
+    PEPPER = "pepper"  # mixed into passwords; its roots are PEPPER_KEYS, see `peppers`
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,16 @@ def candidates(purpose: Purpose) -> tuple[Key, ...]:
         ImproperlyConfigured: If the settings hold no usable root.
     """
     return tuple(_derive(root, purpose) for root in _roots())
+
+
+@sensitive_variables()
+def peppers() -> tuple[Key, ...]:
+    """Return the keys that are mixed into passwords, newest first; empty where none is set.
+
+    Their roots are `PEPPER_KEYS` and nothing else: a ring of their own, because what was made
+    with a vault's key can be made anew, and a password hash cannot.
+    """
+    return tuple(_derive(key.encode(), Purpose.PEPPER) for key in conf().PEPPER_KEYS)
 
 
 @sensitive_variables("parts")

@@ -2,8 +2,8 @@
 
 ``E`` leaves a door open, ``W`` weakens it. One function an id; checks read settings and code,
 never the database, so they run before ``migrate``. They stand by what they look at: our places in
-the host's settings (`wiring`), ``settings.HARDENING`` (`configuration`), the rest of the site
-(`site`).
+the host's settings (`wiring`), ``settings.HARDENING`` (`configuration`), where the
+throttle counts (`stores`), how passwords are kept (`passwords`), the rest of the site (`site`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Tags, register
 
-from hardening.checks import configuration, site, wiring
+from hardening.checks import configuration, passwords, site, stores, wiring
 from hardening.conf import conf, problems
 
 if TYPE_CHECKING:
@@ -34,14 +34,23 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     site.tables_stand_beside_the_users,
     site.api_authentication_asks,
     site.user_names_are_unique,
+    stores.store_can_be_used,
+    stores.store_does_not_forget,
+    stores.store_has_its_driver,
+    configuration.challenge_can_be_used,
     site.mail_can_be_sent,
     configuration.kill_switch_is_off,
     configuration.publishers_are_covered,
     wiring.requests_reach_the_templates,
     site.transactions_see_what_is_committed,
+    site.nobody_else_locks_out,
 )
 DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     configuration.vault_has_its_own_keys,
+    site.proxies_are_named,
+    site.links_lead_home,
+    passwords.first_hasher_is_memory_hard,
+    passwords.peppers_are_used,
 )
 
 

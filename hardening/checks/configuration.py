@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
+from django.utils.module_loading import import_string
 
 from hardening import keys, roles
 from hardening.conf import conf, problems
 from hardening.core.values import Strength
 from hardening.factors import registry
+from hardening.throttle import challenge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +51,31 @@ def floor_asks_what_can_be_reached(**_: Any) -> Iterable[CheckMessage]:
                 hint="Install a stronger kind of factor, or ask for 'any'.",
                 id="hardening.E009",
             )
+
+
+def challenge_can_be_used(**_: Any) -> Iterable[CheckMessage]:
+    """E016: one that is none is never offered: whoever owes it is asked for the mailbox."""
+    path = None if problems() else conf().CHALLENGE
+    said = None if path is None else _wrong_challenge(path)
+    if said is not None:
+        yield Error(
+            f"HARDENING['CHALLENGE'] names {path!r}, which {said}.",
+            hint="Correct it: the path of a class with the attribute and the methods of "
+            "hardening.throttle.challenge.Challenge; None offers no challenge.",
+            id="hardening.E016",
+        )
+
+
+def _wrong_challenge(path: str) -> str | None:
+    """Return what is wrong with a challenge; nothing is called."""
+    try:
+        found = import_string(path)
+    except Exception as fault:  # noqa: BLE001 - a module may fail in any way while it is imported
+        return f"cannot be imported ({type(fault).__name__})"
+    lacking = [name for name in challenge.METHODS if not callable(getattr(found, name, None))]
+    if not hasattr(found, "template_name"):
+        lacking.append("template_name")
+    return f"has no {' and no '.join(lacking)}" if lacking else None
 
 
 def vault_has_its_own_keys(**_: Any) -> Iterable[CheckMessage]:

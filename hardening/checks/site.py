@@ -12,6 +12,8 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.db import connections, router
 
+from hardening import host
+from hardening.conf import conf, problems
 from hardening.flows import unguarded
 from hardening.host import OUR_BACKEND
 
@@ -22,6 +24,10 @@ NO_MAIL_BACKENDS = ("django.core.mail.backends.dummy.EmailBackend",)
 SMTP_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 # Read committed, as the option of each driver says it; PostgreSQL treats 1 like 2.
 ISOLATION_LEVELS: dict[str, tuple[Any, ...]] = {"mysql": ("read committed",), "postgresql": (2, 1)}
+# The first names of apps that lock accounts out: django-axes, django-defender, django-brute-buster.
+LOCKOUT_APPS = {"axes": "django-axes", "defender": "django-defender"}
+LOCKOUT_APPS |= {"brutebuster": "django-brute-buster"}
+PROXY_SETTINGS = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 MAX_PLACES = 5  # named in one message
 
 
@@ -82,6 +88,47 @@ def transactions_see_what_is_committed(**_: Any) -> Iterable[CheckMessage]:
             hint="Remove 'isolation_level' from OPTIONS in DATABASES: Django's own is right.",
             id="hardening.W006",
         )
+
+
+def proxies_are_named(**_: Any) -> Iterable[CheckMessage]:
+    """W007 (deploy): behind a proxy that nobody named all visitors share one address."""
+    if problems() or conf().TRUSTED_PROXIES or conf().TRUSTED_PROXY_COUNT:
+        return
+    for name in PROXY_SETTINGS:
+        if getattr(settings, name, None):
+            yield Caution(
+                f"{name} says that a proxy stands before this site, and no proxy is trusted: all "
+                "visitors count as one address.",
+                hint="Set HARDENING['TRUSTED_PROXIES'] to the networks of your proxies, or "
+                "HARDENING['TRUSTED_PROXY_COUNT'] to how many there are. If your server sets "
+                "REMOTE_ADDR to the client's address itself, silence this check.",
+                id="hardening.W007",
+            )
+            return
+
+
+def links_lead_home(**_: Any) -> Iterable[CheckMessage]:
+    """W011: whoever sends a request would choose where a mailed link leads, so none is mailed."""
+    if host.takes_any_host():
+        yield Caution(
+            "ALLOWED_HOSTS takes any host, so no link that ends a lock is mailed.",
+            hint="Put the host names of this site into ALLOWED_HOSTS, in place of '*'.",
+            id="hardening.W011",
+        )
+
+
+def nobody_else_locks_out(**_: Any) -> Iterable[CheckMessage]:
+    """W008: two counters on one login; the other one locks owners out of devices they know."""
+    listed = (*settings.INSTALLED_APPS, *settings.AUTHENTICATION_BACKENDS, *settings.MIDDLEWARE)
+    first_names = dict.fromkeys(str(path).partition(".")[0].lower() for path in listed)
+    for name in first_names:
+        if name in LOCKOUT_APPS:
+            yield Caution(
+                f"{LOCKOUT_APPS[name]} is active and locks accounts or addresses out beside us.",
+                hint=f"Remove {name!r} from INSTALLED_APPS, AUTHENTICATION_BACKENDS and "
+                "MIDDLEWARE: guessing is bounded without locking owners out.",
+                id="hardening.W008",
+            )
 
 
 def mail_can_be_sent(**_: Any) -> Iterable[CheckMessage]:

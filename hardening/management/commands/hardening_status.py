@@ -1,5 +1,7 @@
 """``hardening_status``: is everything wired, what is in force, how many are covered.
 
+With ``--calibrate`` it measures password hashes instead and says nothing of the rest.
+
 Exit status 0 if no check of ours reports an error that the site has not silenced, 1 otherwise; so
 CI can ask.
 """
@@ -7,12 +9,15 @@ CI can ask.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from django.core.checks import Tags, run_checks
 from django.core.management.base import BaseCommand, CommandError
 
 from hardening.flows import status
+from hardening.management import calibration
+from hardening.management.progress import Progress
 from hardening.management.tables import table
 
 if TYPE_CHECKING:
@@ -26,11 +31,19 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the format."""
+        """Take the format, and what to look at."""
         parser.add_argument("--format", choices=("table", "json"), default="table")
+        parser.add_argument(
+            "--calibrate",
+            action="store_true",
+            help="Measure instead how long a password hash takes on this machine (some seconds).",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Gather and print."""
+        if options["calibrate"]:
+            self._calibrate(options["format"])
+            return
         messages = [
             {
                 "id": message.id,
@@ -70,3 +83,26 @@ class Command(BaseCommand):
         self.stdout.write(self.style.MIGRATE_HEADING("Not covered"))
         for line in report["not_covered"]:
             self.stdout.write(f"  {line}")
+
+    def _calibrate(self, form: str) -> None:
+        with Progress(self.stderr, calibration.STEPS, "Hashing") as progress:
+            found = calibration.calibrate(step=progress.step)
+        if form == "json":
+            self.stdout.write(json.dumps({"calibration": asdict(found)}, indent=2))
+            return
+        self.stdout.write(self.style.MIGRATE_HEADING("Password hashes on this machine"))
+        heads = ("costs", "algorithm", "one takes", "all processors make", "memory for one")
+        self.stdout.write(table(heads, [_line(one) for one in found.measured]))
+        self.stdout.write(f"  Processors, and so hashes at once in a process: {found.processors}")
+        self.stdout.write(f"  Recommended: {found.recommended}: {found.why}.")
+
+
+def _line(one: calibration.Measured) -> tuple[str, ...]:
+    unknown = "not measured: time ran out"
+    return (
+        one.name,
+        one.algorithm,
+        unknown if one.seconds is None else f"{one.seconds * 1000:.1f} ms",
+        unknown if one.per_second is None else f"{one.per_second:.1f} a second",
+        f"{one.memory_kib / 1024:.0f} MiB" if one.memory_kib else "next to none",
+    )
