@@ -9,8 +9,10 @@ The trap: `next` comes from strangers. Only a path on this host is ever kept; br
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -19,17 +21,18 @@ from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.urls import get_script_prefix
+from django.utils import translation
 from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from hardening import host
-from hardening.audit import Where
 from hardening.conf import conf
 from hardening.flows import steps
-from hardening.sessions import name_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
@@ -41,15 +44,7 @@ REFUSALS = (401, 403)
 _R = TypeVar("_R", bound="HttpResponseBase")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
 
-
-def where(request: HttpRequest | None) -> Where:
-    """Return where a request came from, for events. No proxies are trusted yet."""
-    if request is None:
-        return Where()
-    return Where(
-        address=str(request.META.get("REMOTE_ADDR", ""))[:45],
-        session=name_of(getattr(request, "session", None)),
-    )
+log = logging.getLogger("hardening")
 
 
 def safe_next(request: HttpRequest, url: str | None) -> str:
@@ -127,6 +122,25 @@ def no_store(response: _R) -> _R:
     return response
 
 
+def afterwards(response: HttpResponseBase, errand: Callable[[], Any], *, fault: str) -> None:
+    """Do `errand` once the server has sent the answer, under WSGI and ASGI alike.
+
+    For what would tell, by the time it takes, that somebody has a name. Nobody is there any more
+    who could be told of a fault: `fault` is logged.
+    """
+    language = translation.get_language() or "en"
+    closers: list[Any] = response._resource_closers  # type: ignore[attr-defined]  # noqa: SLF001
+    closers.append(functools.partial(_quietly, errand, language, fault))
+
+
+def _quietly(errand: Callable[[], Any], language: str, fault: str) -> None:
+    try:
+        with translation.override(language):
+            errand()
+    except Exception:
+        log.exception(fault)
+
+
 def step_url(decision: Decision) -> str:
     """Return the URL of the page that asks for what is missing."""
     name = steps.url_name(decision)
@@ -154,6 +168,65 @@ def step(decision: Decision, *, json: bool) -> HttpResponse:
 def sign_in_again() -> HttpResponse:
     """Tell a JSON client that nobody is signed in."""
     return no_store(JsonResponse({"code": "login_required", "step": login_page()}, status=401))
+
+
+def throttled(request: HttpRequest, retry_after: int, *, json: bool) -> HttpResponse:
+    """Answer 429: too many tries. The same for names that exist and names that do not."""
+    context = {
+        "heading": _("Too many tries"),
+        "text": _(
+            "For safety, signing in with a password has to wait a little. This does not mean that "
+            "the name or the password was wrong, or right."
+        ),
+        "locked": True,
+    }
+    return _told_to_wait(request, 429, "throttled", retry_after, context, json=json)
+
+
+def too_fast(request: HttpRequest, retry_after: int, *, json: bool) -> HttpResponse:
+    """Answer 429: a page is asked for faster than people type, whatever is in the requests."""
+    context = {
+        "heading": _("Too many requests"),
+        "text": _("Too many requests came from your network or your account. Nothing was lost."),
+    }
+    return _told_to_wait(request, 429, "throttled", retry_after, context, json=json)
+
+
+def busy(request: HttpRequest, retry_after: int, *, json: bool) -> HttpResponse:
+    """Answer 503: more people sign in right now than this machine can check."""
+    context = {
+        "heading": _("Very many people are signing in"),
+        "text": _("We could not check your password yet. Nothing was lost. Please try again."),
+    }
+    return _told_to_wait(request, 503, "busy", retry_after, context, json=json)
+
+
+def _told_to_wait(
+    request: HttpRequest,
+    status: int,
+    code: str,
+    retry_after: int,
+    context: dict[str, Any],
+    *,
+    json: bool,
+) -> HttpResponse:
+    if json:
+        body = {"code": code, "retry_after": retry_after}
+        response: HttpResponse = JsonResponse(body, status=status)
+    else:
+        context = {
+            # Our own bare page: a host's base template may well query for what is overloaded.
+            "hardening_base": "hardening/base.html",
+            "site_name": host.site_name(request.get_host()),
+            "support": conf().SUPPORT,
+            "retry_after": retry_after,
+            **context,
+        }
+        page = render_to_string("hardening/refused.html", context, request)
+        response = HttpResponse(page, status=status)
+    response.headers["Retry-After"] = str(retry_after)
+    response.headers["X-Frame-Options"] = "DENY"
+    return no_store(response)
 
 
 def unavailable(request: HttpRequest, *, json: bool) -> HttpResponse:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 from django.utils.module_loading import import_string
 
 from hardening.conf import conf
@@ -30,6 +31,25 @@ def site_name(host: str = "") -> str:
     return name
 
 
+def link_origin(request: Any) -> str | None:
+    """Return scheme and host that a mailed link may begin with, from the request.
+
+    `None` where ``ALLOWED_HOSTS`` takes any host: whoever sends the request would choose where
+    the link, and what it opens, leads.
+    """
+    host: str = request.get_host()  # Django has held it against ALLOWED_HOSTS
+    named = [one for one in settings.ALLOWED_HOSTS if one != "*"]
+    domain, _port = split_domain_port(host)
+    if not takes_any_host() or validate_host(domain, named):
+        return f"{request.scheme}://{host}"
+    return None
+
+
+def takes_any_host() -> bool:
+    """True where ``ALLOWED_HOSTS`` vouches for no host in particular."""
+    return "*" in settings.ALLOWED_HOSTS
+
+
 def login_url() -> str:
     """Return the site's own login page, as a URL or a URL name."""
     return str(settings.LOGIN_URL)
@@ -45,6 +65,12 @@ def mail_sender() -> str:
     return conf().MAIL_FROM or str(settings.DEFAULT_FROM_EMAIL)
 
 
+def operators() -> tuple[str, ...]:
+    """Return the e-mail addresses of those who run the site: Django's ``ADMINS``."""
+    # Pairs of name and address; newer Djangos take bare addresses.
+    return tuple(str(one if isinstance(one, str) else one[1]) for one in settings.ADMINS)
+
+
 def csrf_cookie_name() -> str:
     """Return the name of the CSRF cookie."""
     return str(settings.CSRF_COOKIE_NAME)
@@ -53,6 +79,11 @@ def csrf_cookie_name() -> str:
 def session_cookie_name() -> str:
     """Return the name of the session cookie."""
     return str(settings.SESSION_COOKIE_NAME)
+
+
+def is_https_only() -> bool:
+    """True where the session cookie is kept for HTTPS: without it nobody could sign in."""
+    return bool(settings.SESSION_COOKIE_SECURE)
 
 
 def saves_every_request() -> bool:
@@ -86,6 +117,11 @@ def session_serializer() -> Any:
 def backends() -> tuple[str, ...]:
     """Return the dotted paths of the configured authentication backends."""
     return tuple(settings.AUTHENTICATION_BACKENDS)
+
+
+def judges_alone() -> bool:
+    """True if what our backend finds wrong is wrong: there is no other, nor one made of ours."""
+    return backends() == (OUR_BACKEND,)
 
 
 def stands_in_for(backend: str) -> bool:

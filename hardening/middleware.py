@@ -24,7 +24,7 @@ from django.core.exceptions import PermissionDenied, SynchronousOnlyOperation
 from django.http import Http404, HttpResponse
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
-from hardening import answers, host, outgoing, sessions
+from hardening import answers, host, origin, outgoing, sessions
 from hardening.facts import FactsError, NotMigratedError
 from hardening.flows import live, parking
 from hardening.flows.parking import Mark
@@ -92,7 +92,7 @@ class HardeningMiddleware:
             return None
         if mark.view_saw_nobody and isinstance(fault, PermissionDenied | Http404):
             return HttpResponse(status=403 if isinstance(fault, PermissionDenied) else 404)
-        log.error("the view failed at %s while nobody was signed in", request.path, exc_info=fault)
+        log.error("the view failed at %r while nobody was signed in", request.path, exc_info=fault)
         return HttpResponse(status=500)
 
 
@@ -162,7 +162,7 @@ def _judged(request: HttpRequest, user: Any) -> Any:
             else ""
         ),
         now=now,
-        where=answers.where(request),
+        where=origin.where(request),
     )
     return AnonymousUser()
 
@@ -183,7 +183,7 @@ def _concerned(request: HttpRequest) -> bool:
     """True if there may be something to do; looks only at a session the page has looked at."""
     request.hardening_answered = True  # type: ignore[attr-defined]
     session = request.session
-    if parking.mark_of(session) is not None:
+    if parking.mark_of(session) is not None or outgoing.has_errands(request):
         return True
     if not session.accessed:
         return False

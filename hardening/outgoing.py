@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from hardening import answers, host, sessions
+from hardening import answers, attempted, browser_cookie, host, sessions
 from hardening.facts import FactsError
 from hardening.flows import parking, record
 
@@ -21,15 +21,57 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
+    from hardening.attempted import Refusal
     from hardening.flows.parking import Mark
 
 REDIRECTS = (301, 302, 303, 307)
+FAULTS = 500  # and above
 
 log = logging.getLogger("hardening")
 
 
 def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Return what goes out: what the view answered, or what stands in its place."""
+    if not has_errands(request):
+        return _finish(request, response)
+    if response.status_code >= FAULTS:  # nobody found it right: a fault makes no guess free
+        attempted.failed(request)
+    attempted.over(request)
+    refusal = attempted.refusal_of(request)
+    # A sign-in of the same request that does not stand is the more urgent of the two.
+    if refusal is None or parking.mark_of(request.session) is not None:
+        response = _finish(request, response)
+    else:
+        response = _refuse(request, response, refusal)
+    browser_cookie.write(request, response, now=int(time.time()))
+    for errand in attempted.errands(request):
+        answers.afterwards(response, errand, fault="an owner could not be told of refused tries")
+    return response
+
+
+def has_errands(request: HttpRequest) -> bool:
+    """True if a password was tried, or the browser is to be remembered."""
+    noted = vars(request)
+    # Written out: every page of the site asks this.
+    return (
+        attempted.TRIES in noted
+        or attempted.REFUSAL in noted
+        or browser_cookie.WISH in noted
+        or attempted.ERRANDS in noted
+        or attempted.waits_alone()
+    )
+
+
+def _refuse(request: HttpRequest, response: HttpResponseBase, refusal: Refusal) -> HttpResponseBase:
+    """Answer a try that was not judged: the same for names that exist and names that do not."""
+    json = answers.refuses_a_program(request, response) or answers.wants_json(request, response)
+    _release(response)
+    if refusal.busy:
+        return _keep_csrf(response, answers.busy(request, refusal.retry_after, json=json))
+    return _keep_csrf(response, answers.throttled(request, refusal.retry_after, json=json))
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     mark = parking.mark_of(request.session)
     if mark is not None:
         return _replace(request, response, mark)

@@ -12,7 +12,7 @@ from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import router
 from django.db.models.signals import post_migrate, post_save
 
-from hardening import answers, host, sessions, signals
+from hardening import attempted, browser_cookie, host, origin, sessions, signals
 from hardening.core.values import ProofKind
 from hardening.facts import NotMigratedError
 from hardening.flows import login, parking
@@ -40,12 +40,13 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
         return
     if not sessions.signs_in(session, user) or not _by_login(request):
         return  # said by something that signs in without a session, such as a token package
+    by_another = attempted.succeeded(request)
     _watch_if_new(request, session)
     now = int(time.time())
     by_ours = user.__dict__.pop(login.PASSWORD_MARK, False)
-    password = by_ours or getattr(request, login.PASSWORD_MARK, False)
+    password = by_ours or by_another or getattr(request, login.PASSWORD_MARK, False)
     in_view = getattr(request, "hardening_in_view", False)
-    where = answers.where(request)
+    where = origin.where(request)
     try:
         arrival, decision = login.arrive(
             session,
@@ -54,6 +55,7 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
             in_view=in_view,
             now=now,
             where=where,
+            came=attempted.came(request, browser_cookie.read(request), user),
         )
     except NotMigratedError:
         return
@@ -73,6 +75,8 @@ def _carry_out(
         # Where a middleware signs in, nobody need read `request.user` as the middleware made it.
         request.hardening_decision = decision
     if arrival is Arrival.COMPLETED:
+        revoked = attempted.is_revoked(request)
+        browser_cookie.remember_sign_in(request, user, afresh=revoked)
         signals.login_completed.send_robust(sender=type(user), user=user, request=request)
         return
     if arrival is Arrival.STANDS:
@@ -136,7 +140,8 @@ def _undo_token_rotation(request: Any) -> None:
 
 
 def forget_password(*, request: Any = None, **_kwargs: Any) -> None:
-    """Take back what our backend said of this request: no backend found the password right."""
+    """No backend found the password right: take back what ours said of it; the charge stands."""
+    attempted.failed(request)
     if hasattr(request, login.PASSWORD_MARK):
         setattr(request, login.PASSWORD_MARK, False)
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions, permissions
 
-from hardening import access, answers, sessions
+from hardening import access, answers, attempted, origin, sessions
 from hardening.core.values import Strength
 from hardening.facts import FactsError, NotMigratedError
 from hardening.flows import sessionless, stepup, unguarded
@@ -112,10 +112,15 @@ def _in_our_words() -> Iterator[None]:
 
 def _ask(request: Request, user: Any, *, password: bool = False, evidence: str = "") -> None:
     """Ask about a request that authenticated by itself; return if it may pass."""
-    where, now = answers.where(request._request), int(time.time())  # noqa: SLF001
+    where, now = origin.where(request._request), int(time.time())  # noqa: SLF001
     try:
         decision = sessionless.judge(
-            user, password=password, evidence=evidence, now=now, where=where
+            user,
+            password=password,
+            evidence=evidence,
+            flagged=attempted.came(request, None, user).flagged,
+            now=now,
+            where=where,
         )
     except NotMigratedError:  # tolerated and logged, as everywhere
         return

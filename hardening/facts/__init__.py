@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import Error, connections, router, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from hardening.policies import PolicySet
 
 ATTRIBUTE = "_hardening_facts"
+# What fields that hold no text raise, or their lookups.
+NO_NAME = (ValueError, OverflowError, ValidationError, EmptyResultSet)
 MAX_READS = 3  # policies edited between the two reads of one request, again and again: a fault
 
 log = logging.getLogger("hardening")
@@ -75,6 +78,18 @@ class Facts:
             email_since=self.columns["account_email_since"],
         )
 
+    @property
+    def name_key(self) -> str:
+        """Under which digest the account's name is remembered; empty where it is not yet."""
+        kept: str = self.columns["account_name_key"]
+        return kept
+
+    @property
+    def attack_until(self) -> int:
+        """Until when unknown devices are asked for more than a password, in Unix seconds."""
+        until: int = self.columns["site_attack_until"]
+        return until
+
     def who(self, *, known_browser: bool = True) -> Who:
         """Return the decision's view; some factors work from known browsers only."""
         columns = self.columns
@@ -106,23 +121,25 @@ def load_user(pk: Any) -> Any:
 
 
 def load_user_by_name(name: Any) -> Any:
-    """Do the same for a name that somebody typed.
+    """Do the same for a name that somebody typed; what no name can be (of a number) is nobody's.
 
     Raises:
         FactsError: If the facts cannot be read.
         NotMigratedError: If our tables are missing.
     """
-    return _loaded(query.load_by_name, name)
+    return _loaded(query.load_by_name, name, *NO_NAME)
 
 
-def _loaded(load: Callable[..., tuple[Any, dict[str, Any]]], key: Any) -> Any:
+def _loaded(
+    load: Callable[..., tuple[Any, dict[str, Any]]], key: Any, *missing: type[Exception]
+) -> Any:
     model = get_user_model()
     alias = _alias()
 
     def ask(held: PolicySet) -> tuple[Any, dict[str, Any]]:
         return load(model, alias, held, key)
 
-    found = _read(ask, model.DoesNotExist)
+    found = _read(ask, model.DoesNotExist, *missing)
     if found is None:
         return None
     user, columns, held = found
@@ -172,7 +189,7 @@ def _alias() -> str:
 
 
 def _read(
-    ask: Callable[[PolicySet], tuple[Any, dict[str, Any]]], missing: type[Exception]
+    ask: Callable[[PolicySet], tuple[Any, dict[str, Any]]], *missing: type[Exception]
 ) -> tuple[Any, dict[str, Any], PolicySet] | None:
     for _ in range(MAX_READS):
         held = _guarded(policies.current)

@@ -50,8 +50,9 @@ ACCOUNT_COLUMNS = {
     "email": "",
     "previous_email": "",
     "email_since": None,
+    "name_key": "",
 }
-SITE_COLUMNS = {"epoch": 0, "policy_revision": 0}
+SITE_COLUMNS = {"epoch": 0, "policy_revision": 0, "attack_until": 0}
 # How an object is copied, compared or shown is its own affair; what it asks for is not.
 HARMLESS = frozenset(
     {"__class_getitem__", "__deepcopy__", "__eq__", "__getstate__", "__hash__", "__repr__"}

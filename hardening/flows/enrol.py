@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from hardening import audit, facts, sessions, signals, vault
 from hardening.audit import Event, Where
-from hardening.core.throttle import CODE_RULES, SECOND_US
+from hardening.conf import conf
+from hardening.core.throttle import SECOND_US
 from hardening.core.values import RECOVERY_CODES_LOW, Decision, Proof, ProofKind
 from hardening.factors import recovery, registry, totp
 from hardening.flows import record, rows
@@ -28,7 +29,7 @@ from hardening.models import Account, Factor, ParkedLogin
 from hardening.models.database import atomic
 from hardening.models.parked import Purpose
 from hardening.throttle import subjects
-from hardening.throttle.database import reserve
+from hardening.throttle.gates import reserve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +137,7 @@ def confirm(
         _say(Event.ENROLMENT_REFUSED, waiting, now=now, where=where)
         return Confirmed(accepted=False)
     key = subjects.account("enrol", waiting.user.pk, known_browser=waiting.session.known_browser)
-    reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
+    reservation = reserve(key, conf().THROTTLE.codes, now_us=now * SECOND_US)
     if not reservation.admitted:
         _say(Event.PROOF_THROTTLED, waiting, now=now, where=where)
         return Confirmed(accepted=False, waiting=waiting, retry_after=reservation.retry_after)

@@ -12,17 +12,18 @@ slow request may save an older copy of the session; the next read of the user pa
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-from hardening import audit, facts, sessions
+from hardening import audit, devices, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.values import Decision, NoteKind, Proof, ProofKind, Session
-from hardening.flows import record, rows
-from hardening.flows.notices import address_book
+from hardening.flows import attempts, challenge, record, rows
+from hardening.flows.notices import address_book, stopped
 from hardening.flows.parking import (
     OVER,
     SIGNED_IN,
@@ -41,6 +42,23 @@ if TYPE_CHECKING:
     from hardening.facts import Facts
     from hardening.flows.record import Waiting
 
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How a sign-in came: with which device cookie, and whether something speaks against it.
+
+    No cookie is believed of a device that failed too often to be known any more. `stored`: the
+    hash under which it was known when the try began, if it was. `flagged`: from
+    an address that is, or from a net over its limit whose challenge was not met; `solved`: it was.
+    """
+
+    cookie: str | None = None
+    stored: str | None = field(default=None, repr=False)
+    flagged: bool = False
+    solved: bool = False
+
+
+UNKNOWN = Came()
 PASSWORD_MARK = "_hardening_password"  # noqa: S105 - a name; on a user object, from the backend to the receiver
 
 
@@ -55,7 +73,14 @@ class Arrival(Enum):
 
 
 def arrive(
-    session: SessionBase, user: Any, *, kind: ProofKind, in_view: bool, now: int, where: Where
+    session: SessionBase,
+    user: Any,
+    *,
+    kind: ProofKind,
+    in_view: bool,
+    now: int,
+    where: Where,
+    came: Came = UNKNOWN,
 ) -> tuple[Arrival, Decision | None]:
     """Judge a sign-in that Django's ``login()`` has just written into `session`.
 
@@ -66,6 +91,7 @@ def arrive(
         in_view: Whether a view called ``login()``, and not a middleware on every request.
         now: Unix seconds.
         where: From where.
+        came: With which device, judged once and for all.
 
     Raises:
         FactsError: If nobody can tell; the caller takes the login out and answers 503.
@@ -91,7 +117,9 @@ def arrive(
             return Arrival.STANDS, standing
     if record.drop(session, owner=user, now=now):
         sessions.restart(session)
-    state, decision = _judge(found, kind, now)
+    state, decision = _judge(found, kind, came, now)
+    if kind is ProofKind.PASSWORD:
+        attempts.note_name(found)
     if decision.allowed:
         _settle(session, found, state, decision, now=now, where=where)
         return Arrival.COMPLETED, decision
@@ -103,11 +131,19 @@ def arrive(
     mid_life = sessions.was_live(session)
     set_mark(session, Mark(decision, row, mid_life=mid_life, by_middleware=not in_view))
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
+    _tell_if_stopped(user, state, now=now, where=where)
     return Arrival.PARKED, decision
 
 
 def begin(
-    session: SessionBase, user: Any, *, backend: str, next_url: str, now: int, where: Where
+    session: SessionBase,
+    user: Any,
+    *,
+    backend: str,
+    next_url: str,
+    now: int,
+    where: Where,
+    came: Came = UNKNOWN,
 ) -> tuple[Arrival, Decision]:
     """Judge a right password before ``login()`` is called, for our own login page.
 
@@ -115,10 +151,11 @@ def begin(
     session with a new key, and ``user_logged_in`` waits for completion.
     """
     found = facts.of(user)  # read a moment ago, when the password was checked
-    state, decision = _judge(found, ProofKind.PASSWORD, now)
+    state, decision = _judge(found, ProofKind.PASSWORD, came, now)
     if decision.allowed:
         setattr(user, facts.ATTRIBUTE, found)  # for `arrive`, which hears of that `login()`
         return Arrival.COMPLETED, decision
+    attempts.note_name(found)
     others = record.drop(session, owner=user, now=now)
     if decision.verdict in OVER:
         audit.record(Event.LOGIN_ENDED, user=user, reason=decision.reason, now=now, where=where)
@@ -132,6 +169,7 @@ def begin(
     park(session, found, state, decision, announced=False, next_url=next_url, now=now)
     sessions.take_login(session)
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
+    _tell_if_stopped(user, state, now=now, where=where)
     return Arrival.PARKED, decision
 
 
@@ -142,16 +180,37 @@ def fault(session: SessionBase, user: Any, *, now: int, where: Where) -> None:
     audit.record(Event.LOGIN_FAULT, user=user, now=now, where=where)
 
 
-def _judge(found: Facts, kind: ProofKind, now: int) -> tuple[Session, Decision]:
-    who = found.who()
+def _judge(found: Facts, kind: ProofKind, came: Came, now: int) -> tuple[Session, Decision]:
+    epochs = found.who()
+    device = devices.find(
+        came.cookie,
+        found.user.pk,
+        password=found.user.password if came.stored is None else came.stored,
+        account_epoch=epochs.account_epoch,
+        site_epoch=epochs.site_epoch,
+        now=now,
+    )
+    known = device is not None and device.proven
+    who = found.who(known_browser=known)
     state = Session(
         proofs=(Proof(kind, now, who.account_epoch),),
         account_epoch=who.account_epoch,
         site_epoch=who.site_epoch,
         started=now,
         signing_in=True,
+        known_browser=known,
+        attack_mode=found.attack_until > now,
+        flagged_address=came.flagged
+        or (came.solved and challenge.was_passed_over(found.user.pk, now=now)),
     )
     return state, record.ask(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
+
+
+def _tell_if_stopped(user: Any, state: Session, *, now: int, where: Where) -> None:
+    """A right password met the second check in a bad hour: its owner hears of it."""
+    suspect = state.attack_mode or state.flagged_address
+    if suspect and not state.known_browser and state.has(ProofKind.PASSWORD):
+        stopped(user, now=now, where=where)
 
 
 def _forget_other(session: SessionBase, user: Any, *, now: int) -> None:
@@ -244,6 +303,9 @@ def _record_completed(
     where: Where,
 ) -> None:
     """Record a complete sign-in, and what policies that only report would have done to it."""
+    if state.has(ProofKind.PASSWORD):
+        # throttle.md: a completed sign-in zeroes the account's count
+        attempts.forgive_signed_in(user)
     data["proofs"] = [proof.kind.value for proof in state.proofs]
     stopped = [n.role for n in decision.notes if n.kind is NoteKind.WOULD_BE_STOPPED]
     if stopped:

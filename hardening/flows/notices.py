@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from hardening import audit, notify, vault
 from hardening.audit import NOWHERE, Event, Where
-from hardening.core.throttle import MAIL_RULES, SECOND_US
+from hardening.conf import conf
+from hardening.core.throttle import DAY_US, SECOND_US, Rule
 from hardening.factors import mailbox
 from hardening.factors.mailbox import Known
 from hardening.throttle import subjects
-from hardening.throttle.database import reserve
+from hardening.throttle.gates import reserve
 
 if TYPE_CHECKING:
     from hardening.models import Account
 
+DAILY = (Rule("day", 2, DAY_US),)  # a burst of one, and one back after a day
 WRONG_CODE = "mail:wrong_code"
+STOPPED = "mail:sign_in_stopped"
 THROTTLED = "event:throttled"
 UNWELCOME = "event:request"
 
@@ -58,9 +61,21 @@ def wrong_code(user: Any, *, now: int, where: Where) -> None:
         tell(user, "wrong_code", {}, now=now, where=where)
 
 
+def stopped(user: Any, *, now: int, where: Where) -> None:
+    """A right password was stopped by the second check. Said, within the budget of such mails."""
+    if _within_budget(STOPPED, user, now):
+        tell(user, "sign_in_stopped", {}, now=now, where=where)
+
+
 def worth_recording(user: Any, *, now: int, what: str = THROTTLED) -> bool:
     """True for the first refusals by the throttle (or `what`), not for each of a flood of them."""
     return _within_budget(what, user, now)
+
+
+def once_a_day(user: Any, what: str, *, now: int) -> bool:
+    """True for the first of `what` within a day."""
+    key = subjects.account(f"mail:{what}", user.pk, known_browser=True)
+    return reserve(key, DAILY, now_us=now * SECOND_US).admitted
 
 
 def notice(
@@ -72,4 +87,4 @@ def notice(
 
 def _within_budget(label: str, user: Any, now: int) -> bool:
     key = subjects.account(label, user.pk, known_browser=True)
-    return reserve(key, MAIL_RULES, now_us=now * SECOND_US).admitted
+    return reserve(key, conf().THROTTLE.mails, now_us=now * SECOND_US).admitted

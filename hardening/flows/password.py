@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from hardening import audit
 from hardening.audit import Event, Where
-from hardening.core.throttle import CODE_RULES, SECOND_US
+from hardening.conf import conf
+from hardening.core.throttle import SECOND_US
 from hardening.core.values import Verdict
 from hardening.flows import record, rows
 from hardening.flows.notices import tell
 from hardening.models import Account, ParkedLogin
 from hardening.models.database import atomic
 from hardening.throttle import subjects
-from hardening.throttle.database import Reservation, reserve
+from hardening.throttle.gates import Reservation, reserve
 
 if TYPE_CHECKING:
     from hardening.flows.record import Waiting
@@ -31,7 +32,7 @@ BUDGET = "change_password"
 def try_current(user: Any, *, now: int) -> Reservation:
     """Charge one try at the current password, before the form hashes it."""
     key = subjects.account(BUDGET, user.pk, known_browser=True)
-    return reserve(key, CODE_RULES, now_us=now * SECOND_US)
+    return reserve(key, conf().THROTTLE.codes, now_us=now * SECOND_US)
 
 
 def change_parked(waiting: Waiting, new: str, *, now: int, where: Where) -> Waiting | None:

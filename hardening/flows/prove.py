@@ -16,8 +16,9 @@ from django.contrib.auth.hashers import check_password
 
 from hardening import audit, notify, signals
 from hardening.audit import Event, Where
+from hardening.conf import conf
 from hardening.core.hidden import Hidden
-from hardening.core.throttle import CODE_RULES, MAIL_RULES, SECOND_US
+from hardening.core.throttle import SECOND_US
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import mailbox, recovery, registry, ticket, totp
 from hardening.factors.totp import Finding
@@ -27,7 +28,7 @@ from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
 from hardening.models.database import atomic
 from hardening.throttle import subjects
-from hardening.throttle.database import Reservation, reserve
+from hardening.throttle.gates import Reservation, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,7 +135,7 @@ def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where
         _say(Event.MAILBOX_CODE_FAILED, waiting, now=now, where=where, reason="no_address")
         return Judged(accepted=False, waiting=waiting)
     key = subjects.account(MAILBOX_MAIL, waiting.user.pk, known_browser=True)
-    reservation = reserve(key, MAIL_RULES, now_us=now * SECOND_US)
+    reservation = reserve(key, conf().THROTTLE.mails, now_us=now * SECOND_US)
     if not reservation.admitted:
         _say(Event.MAILBOX_CODE_THROTTLED, waiting, now=now, where=where)
         return Judged(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
@@ -156,13 +157,13 @@ def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where
 def _try(
     waiting: Waiting, budget: str, judge: Callable[[], Proof | None], *, now: int, where: Where
 ) -> Judged:
-    """Charge, judge, settle. The record's own count is five, the account's in `CODE_RULES`."""
+    """Charge, judge, settle. The record's own count is five; the account's is `THROTTLE`'s."""
     if not ParkedLogin.objects.reserve_try(waiting.row.pk, now=now):
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="record_over")
         return Judged(accepted=False)
     known = waiting.session.known_browser
     key = subjects.account(budget, waiting.user.pk, known_browser=known)
-    reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
+    reservation = reserve(key, conf().THROTTLE.codes, now_us=now * SECOND_US)
     if not reservation.admitted:
         ParkedLogin.objects.refund_try(waiting.row.pk)
         _say(Event.PROOF_THROTTLED, waiting, now=now, where=where, reason=budget)

@@ -36,7 +36,13 @@ SALT = "hardening.evidence"
 
 
 def judge(
-    user: Any, *, password: bool = False, evidence: str = "", now: int, where: Where
+    user: Any,
+    *,
+    password: bool = False,
+    evidence: str = "",
+    flagged: bool = False,
+    now: int,
+    where: Where,
 ) -> Decision:
     """Decide about a request that has just authenticated `user` by itself; record a refusal.
 
@@ -48,6 +54,7 @@ def judge(
         password: Whether it was by a password; one that our backend checked is known anyway.
         evidence: What `evidence_of` returned when the token was made. What is not signed by us,
             or is about another account or an older password, counts as none.
+        flagged: Whether it came from a flagged address.
         now: Unix seconds.
         where: From where.
 
@@ -55,8 +62,12 @@ def judge(
         FactsError: If nobody can tell; callers answer 503.
         NotMigratedError: If our tables are missing.
     """
-    who = facts.of(user).who()
+    found = facts.of(user)
+    who = found.who(known_browser=False)
     state = _brought_along(user, evidence) or _alone(user, who, now, password=password)
+    # A password sent with each request is a sign-in each time, at a device that nobody knows: as
+    # good a door for stolen ones as any login page.
+    state = replace(state, attack_mode=found.attack_until > now, flagged_address=flagged)
     decision = record.ask(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
     if not decision.allowed and worth_recording(user, now=now, what=UNWELCOME):
         record_parked(Event.REQUEST_REFUSED, user, decision, now=now, where=where)

@@ -16,6 +16,7 @@ from hardening.flows import unguarded
 from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
 from hardening.models.database import alias
 from hardening.moments import moment
+from hardening.throttle import tidying
 
 NOT_COVERED = (
     "Requests that authenticate without a session, outside Django REST framework's views.",
@@ -69,9 +70,10 @@ def _policy(policy: policies.Policy, users: Any, *, from_floor: bool) -> dict[st
 
 
 def prune(*, now: int) -> dict[str, int]:
-    """Delete finished sign-ins and expired tickets; return how many of each."""
+    """Delete finished sign-ins, expired tickets and counters; return how many of each."""
     old = EnrolmentTicket.objects.filter(expires_at__lt=moment(now) - KEEP_TICKETS)
     return {
         "sign-ins": ParkedLogin.objects.prune(now=now),
         "tickets": old.delete()[0],
+        "throttle counters": tidying.prune(now=now),
     }

@@ -13,7 +13,7 @@ from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.decision import decide
-from hardening.core.throttle import CODE_RULES, SECOND_US
+from hardening.core.throttle import SECOND_US
 from hardening.core.values import (
     Decision,
     Need,
@@ -30,7 +30,7 @@ from hardening.flows import record
 from hardening.flows.notices import worth_recording, wrong_code
 from hardening.flows.prove import CODES, judge_code, usable_row
 from hardening.throttle import subjects
-from hardening.throttle.database import reserve
+from hardening.throttle.gates import reserve
 
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
@@ -82,7 +82,7 @@ def prove(
     known = stamp.known_browser
     who = facts.fresh(user).who(known_browser=known)
     key = subjects.account(CODES, user.pk, known_browser=known)
-    reservation = reserve(key, CODE_RULES, now_us=now * SECOND_US)
+    reservation = reserve(key, conf().THROTTLE.codes, now_us=now * SECOND_US)
     if not reservation.admitted:
         if worth_recording(user, now=now):
             audit.record(Event.STEP_UP_THROTTLED, user=user, now=now, where=where)

@@ -16,6 +16,7 @@ from django.test import Client
 
 from hardening import policies, testing
 from hardening.models import ParkedLogin
+from tests.visitor import Visitor
 
 PASSWORD = "correct horse battery staple"
 START = 1_795_262_400  # 2026-11-21 12:00 UTC, the start of a TOTP step
@@ -26,6 +27,7 @@ ENGINES = ("db", "cached_db", "cache", "file", "signed_cookies")
 PAGES = (
     "overview",
     "login",
+    "unlock",
     "verify",
     "recovery_code",
     "recover",
@@ -176,3 +178,26 @@ def name_shown(client: Client, **extra: Any) -> str:
     response = client.get("/reads-user/", **extra)
     assert response.status_code == 200, response
     return response.content.decode().removeprefix("Here is ")
+
+
+@pytest.fixture
+def owner(person, clock) -> Visitor:
+    """Return somebody of whom nothing is asked, at a browser of her own."""
+    return person("owner")
+
+
+@pytest.fixture
+def locked(owner) -> Visitor:
+    """Return somebody whom strangers have locked out of every new browser."""
+    guess(owner)
+    assert owner.sign_in().status_code == 429
+    return owner
+
+
+def guess(owner: Visitor) -> Visitor:
+    """Try wrong passwords from an address of a stranger's, whom this returns."""
+    stranger = Visitor(owner.user)
+    stranger.client = Client(REMOTE_ADDR="198.51.100.7", headers={"accept": "text/html"})
+    for _ in range(6):
+        stranger.sign_in(password="wrong")
+    return stranger

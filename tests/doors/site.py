@@ -26,6 +26,7 @@ urlpatterns = [
     path("page-login/", doors.page_login),
     path("stream-login/", doors.stream_login),
     path("failing-login/", doors.failing_login),
+    path("failing-login/<str:rest>-login/", lambda request, rest: doors.failing_login(request)),
     path("steady-login/", doors.steady_login),
     path("login-twice/", doors.login_twice),
     path("trusting-login/", doors.trusting_login),

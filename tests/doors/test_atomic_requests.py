@@ -107,7 +107,7 @@ def test_a_counted_failure_survives_a_page_that_cannot_be_shown(armed, broken_pa
     for count in (1, 2):
         assert client.post("/security/verify/", {"code": "000000"}).status_code == 500
         assert ParkedLogin.objects.get().failures == count
-    assert Factor.objects.get().failures_known == 2
+    assert Factor.objects.get().failures_unknown == 2
     assert ThrottleCell.objects.exists()
     assert SecurityEvent.objects.filter(event=Event.PROOF_REFUSED.value).count() == 2
 

@@ -16,7 +16,7 @@ from django.db.models import Q, UniqueConstraint
 from psycopg import IsolationLevel
 
 from hardening import keys, roles
-from hardening.checks import CHECKS, DEPLOY_CHECKS, configuration, site, wiring
+from hardening.checks import CHECKS, DEPLOY_CHECKS, configuration, passwords, site, stores, wiring
 from hardening.checks.wiring import AUTH_MIDDLEWARE, MIDDLEWARE
 from hardening.host import MODEL_BACKEND, OUR_BACKEND
 from tests.mailers import send_by
@@ -24,6 +24,12 @@ from tests.mailers import send_by
 EVERY_CHECK = (*CHECKS, *DEPLOY_CHECKS)
 VAULT_KEY = "k" * 40
 ACTIONS = ("Add", "Correct", "Install", "Move", "Put", "Register", "Remove", "Route", "Set")
+
+
+@pytest.fixture(autouse=True)
+def _hashes_as_a_site_does(settings):
+    """Tests hash cheaply, which checks at deployment would remark on."""
+    settings.PASSWORD_HASHERS = [passwords.OURS]
 
 
 def told(*, deploy=False):
@@ -83,8 +89,40 @@ def one_table_elsewhere(settings):
     settings.DATABASE_ROUTERS = ["tests.host.routers.CountersElsewhere"]
 
 
+def another_table_elsewhere(settings):
+    settings.DATABASE_ROUTERS = ["tests.host.routers.MinutesElsewhere"]
+
+
 def an_api_that_asks_nothing(settings):
     settings.ROOT_URLCONF = "tests.host.unasked_urls"
+
+
+def a_store_that_is_not_there(settings):
+    settings.HARDENING = {"THROTTLE_STORE": "site.stores.Own"}
+
+
+def a_store_that_cannot_count(settings):
+    settings.HARDENING = {"THROTTLE_STORE": "tests.host.stores.OnlyTakes"}
+
+
+def a_store_url_with_a_raw_slash(settings):
+    settings.HARDENING = {"THROTTLE_STORE": "redis://:se/cret@127.0.0.1:6379/0"}
+
+
+def a_cache_class(settings):
+    settings.HARDENING = {"THROTTLE_STORE": "django.core.cache.backends.locmem.LocMemCache"}
+
+
+def the_default_cache(settings):
+    settings.HARDENING = {"THROTTLE_STORE": "django.core.cache.cache"}
+
+
+def a_challenge_that_is_not_there(settings):
+    settings.HARDENING = {"CHALLENGE": "site.challenges.Own"}
+
+
+def a_challenge_that_cannot_verify(settings):
+    settings.HARDENING = {"CHALLENGE": "tests.host.challenges.OnlyIssues"}
 
 
 def no_mail(settings):
@@ -109,6 +147,14 @@ def no_request_in_templates(settings):
     ]
 
 
+def axes_backend_beside_ours(settings):
+    settings.AUTHENTICATION_BACKENDS = [OUR_BACKEND, "axes.backends.AxesStandaloneBackend"]
+
+
+def defenders_middleware(settings):
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "defender.middleware.FailedLoginMiddleware"]
+
+
 MISTAKES = [
     (without_ours, "hardening.E001"),
     (ours_too_early, "hardening.E002"),
@@ -122,11 +168,21 @@ MISTAKES = [
     (an_unreachable_strength, "hardening.E009"),
     (another_database, "hardening.E010"),
     (one_table_elsewhere, "hardening.E010"),
+    (another_table_elsewhere, "hardening.E010"),
     (an_api_that_asks_nothing, "hardening.E011"),
+    (a_store_that_is_not_there, "hardening.E013"),
+    (a_store_that_cannot_count, "hardening.E013"),
+    (a_store_url_with_a_raw_slash, "hardening.E013"),
+    (a_cache_class, "hardening.E014"),
+    (the_default_cache, "hardening.E014"),
+    (a_challenge_that_is_not_there, "hardening.E016"),
+    (a_challenge_that_cannot_verify, "hardening.E016"),
     (no_mail, "hardening.W001"),
     (djangos_mail_unset, "hardening.W001"),
     (the_kill_switch, "hardening.W003"),
     (no_request_in_templates, "hardening.W005"),
+    (axes_backend_beside_ours, "hardening.W008"),
+    (defenders_middleware, "hardening.W008"),
 ]
 
 
@@ -144,12 +200,146 @@ def test_a_mistake_sets_off_its_check_and_no_other_with_an_action_as_its_hint(
     assert found[name].hint.startswith(ACTIONS)
 
 
+def test_a_redis_url_without_its_driver_is_an_error_of_its_own(settings, monkeypatch):
+    settings.HARDENING = {"THROTTLE_STORE": "redis://127.0.0.1:6379/0"}
+    assert told() == {}
+    monkeypatch.setattr(stores, "find_spec", lambda name: None)
+    found = told()
+    assert set(found) == {"hardening.E015"}
+    assert found["hardening.E015"].hint.startswith(ACTIONS)
+
+
+def test_a_store_of_the_sites_own_is_accepted(settings):
+    for path in ("tests.host.stores.Lenient", "tests.host.stores.lenient"):
+        settings.HARDENING = {"THROTTLE_STORE": path}
+        assert told() == {}
+
+
+def test_a_challenge_of_the_sites_own_or_none_is_accepted(settings):
+    for path in ("tests.host.challenges.Word", "tests.host.challenges.word", None):
+        settings.HARDENING = {"CHALLENGE": path}
+        assert told() == {}
+
+
+def test_what_a_challenge_lacks_is_said(settings):
+    a_challenge_that_cannot_verify(settings)
+    assert "has no verify and no template_name" in str(told()["hardening.E016"])
+
+
+def test_a_store_url_is_not_shown(settings):
+    a_store_url_with_a_raw_slash(settings)
+    assert "se" + "cret" not in str(told())
+
+
 def test_the_default_key_of_the_vault_is_remarked_on_at_deployment_only(settings):
     found = told(deploy=True)
     assert set(found) == {"hardening.W002"}
     assert found["hardening.W002"].hint.startswith(ACTIONS)
     settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY]}
     assert not keys.is_default()
+    assert told(deploy=True) == {}
+
+
+@pytest.mark.parametrize(
+    "first,said",
+    [
+        ("django.contrib.auth.hashers.PBKDF2PasswordHasher", "needs no memory"),
+        ("django.contrib.auth.hashers.BCryptSHA256PasswordHasher", "needs no memory"),
+        ("django.contrib.auth.hashers.MD5PasswordHasher", "billions of hashes"),
+        ("tests.host.hashers.Quick", "billions of hashes"),
+        ("tests.host.hashers.UnsaltedSHA1", "billions of hashes"),
+        ("django.contrib.auth.hashers.Argon2PasswordHasher", None),
+        ("django.contrib.auth.hashers.ScryptPasswordHasher", None),
+        ("tests.host.hashers.TheirArgon2", None),
+        ("tests.host.hashers.Sturdy", None),
+        ("nowhere.Hasher", None),  # Django says so
+    ],
+)
+def test_a_weak_first_hasher_is_remarked_on_at_deployment_only(settings, first, said):
+    settings.PASSWORD_HASHERS = [first, passwords.OURS]
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY]}
+    assert told() == {}
+    found = told(deploy=True)
+    assert set(found) == (set() if said is None else {"hardening.W009"})
+    if said is not None:
+        assert said in found["hardening.W009"].msg
+        assert first.rpartition(".")[2] in found["hardening.W009"].msg
+        assert found["hardening.W009"].hint.startswith(ACTIONS)
+
+
+@pytest.mark.parametrize(
+    "listed,silent",
+    [
+        ([passwords.OURS], True),
+        (["tests.host.hashers.Sturdy"], True),
+        (["django.contrib.auth.hashers.Argon2PasswordHasher", passwords.OURS], False),
+        (["django.contrib.auth.hashers.ScryptPasswordHasher"], False),
+        (["nowhere.Hasher"], True),
+        ([], True),
+    ],
+)
+def test_a_pepper_that_no_new_password_gets_is_remarked_on(settings, listed, silent):
+    settings.PASSWORD_HASHERS = listed
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY]}
+    assert told(deploy=True) == {}
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY], "PEPPER_KEYS": ["p" * 40]}
+    found = told(deploy=True)
+    assert set(found) == (set() if silent else {"hardening.W010"})
+    assert silent or found["hardening.W010"].hint.startswith(ACTIONS)
+    assert "p" * 40 not in str(found)
+
+
+def test_hosts_that_nobody_named_are_remarked_on_at_deployment_only(settings):
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY]}
+    settings.ALLOWED_HOSTS = ["shop.example.com", "*"]
+    assert told() == {}
+    found = told(deploy=True)
+    assert set(found) == {"hardening.W011"}
+    assert found["hardening.W011"].hint.startswith(ACTIONS)
+
+
+@pytest.mark.parametrize(
+    "app,said",
+    [
+        ("axes", "django-axes"),
+        ("axes.apps.AppConfig", "django-axes"),
+        ("BruteBuster", "django-brute-buster"),
+        ("defender", "django-defender"),
+        ("axesome", None),
+        ("shop.axes", None),
+    ],
+)
+def test_another_app_that_locks_out_is_known_by_its_name(monkeypatch, settings, app, said):
+    installed = SimpleNamespace(
+        INSTALLED_APPS=[*settings.INSTALLED_APPS, app],
+        AUTHENTICATION_BACKENDS=settings.AUTHENTICATION_BACKENDS,
+        MIDDLEWARE=settings.MIDDLEWARE,
+    )
+    monkeypatch.setattr(site, "settings", installed)
+    found = [message.msg for message in site.nobody_else_locks_out()]
+    assert [msg.partition(" is ")[0] for msg in found] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    "name,value",
+    [
+        ("SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https")),
+        ("USE_X_FORWARDED_HOST", True),
+        ("USE_X_FORWARDED_PORT", True),
+    ],
+)
+@pytest.mark.parametrize(
+    "named", [{"TRUSTED_PROXIES": ["10.0.0.1"]}, {"TRUSTED_PROXY_COUNT": 1}], ids=str
+)
+def test_a_proxy_that_nobody_named_is_remarked_on_at_deployment_only(settings, name, value, named):
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY]}
+    setattr(settings, name, value)
+    assert told() == {}
+    found = told(deploy=True)
+    assert set(found) == {"hardening.W007"}
+    assert name in found["hardening.W007"].msg
+    assert found["hardening.W007"].hint.startswith(ACTIONS)
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY], **named}
     assert told(deploy=True) == {}
 
 
@@ -285,7 +475,7 @@ def test_checks_never_ask_the_database():
 
 
 def ids_in_source():
-    sources = map(inspect.getsource, (configuration, site, wiring))
+    sources = map(inspect.getsource, (configuration, passwords, site, stores, wiring))
     return re.findall(r'id="(hardening\.[EW]\d{3})"', "".join(sources))
 
 
@@ -301,7 +491,10 @@ def test_the_docstring_of_each_check_begins_with_its_id():
 
 
 def test_every_check_is_in_this_table():
-    apart = {f"hardening.{short}" for short in ("E012", "W002", "W004", "W006")}
+    apart = {
+        f"hardening.{short}"
+        for short in ("E012", "E015", "W002", "W004", "W006", "W007", "W009", "W010", "W011")
+    }
     here = {name for _, name in MISTAKES} | apart
     assert here == set(ids_in_source())
 

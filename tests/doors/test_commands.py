@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from hardening import keys, testing, vault
 from hardening.audit import Event
 from hardening.keys import Purpose
+from hardening.management import calibration
 from hardening.models import (
     Account,
     EnrolmentTicket,
@@ -22,6 +23,7 @@ from hardening.models import (
 )
 from hardening.models.policy import Mode
 from hardening.moments import moment
+from hardening.throttle import hashgate
 from tests.visitor import DAY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -78,7 +80,7 @@ def test_status_in_json_holds_the_same(mia):
     assert report["counts"]["with a second factor"] == 1
     assert [p["role"] for p in report["policies"]] == ["staff", "superuser"]
     assert report["policies"][0]["without_factor"] == 0
-    assert {check["id"] for check in report["checks"]} == {"hardening.W002"}
+    assert {check["id"] for check in report["checks"]} == {"hardening.W002", "hardening.W009"}
 
 
 def test_status_does_not_count_people_who_left(mia):
@@ -102,6 +104,88 @@ def test_status_does_not_fail_for_what_only_weakens(mia, settings):
     settings.HARDENING = {"ENFORCE": False}
     shown, _ = run("hardening_status")
     assert "hardening.W003" in shown
+
+
+@pytest.fixture
+def _quickly(monkeypatch):
+    """Measure for a moment only; the costs are what they are."""
+    monkeypatch.setattr(calibration, "ALONE_SECONDS", 0.01)
+    monkeypatch.setattr(calibration, "TOGETHER_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_calibrating_measures_the_sites_hasher_and_the_sources():
+    shown, progress = run("hardening_status", "--calibrate", stderr=Terminal())
+    lines = [line.split() for line in shown.splitlines()]
+    (ours,) = [line for line in lines if line[:2] == ["this", "site"]]
+    assert ours[2] == "md5"
+    assert ours[-3:] == ["next", "to", "none"]
+    (rfc,) = [line for line in lines if line[:1] == ["RFC_9106_SECOND"]]
+    assert rfc[1] == "hardening_argon2id"
+    assert rfc[-2:] == ["64", "MiB"]
+    assert "Recommended:" in shown
+    assert f"{calibration.STEPS}/{calibration.STEPS}" in progress
+    assert "Wiring" not in shown
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_calibrating_in_json_holds_the_same(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+    shown, progress = run("hardening_status", "--calibrate", "--format", "json")
+    report = json.loads(shown)["calibration"]
+    measured = {one["name"]: one for one in report["measured"]}
+    assert list(measured) == ["RFC_9106_SECOND", "OWASP_MINIMUM", "this site"]
+    assert [one["memory_kib"] for one in measured.values()] == [65_536, 19_456, 16_384]
+    assert measured["this site"]["algorithm"] == "scrypt"
+    for one in measured.values():
+        assert one["seconds"] > 0
+        assert one["per_second"] > 0
+    assert report["processors"] == hashgate.processors()
+    assert report["recommended"] in {"RFC_9106_SECOND", "OWASP_MINIMUM"}
+    assert progress == ""
+
+
+def test_calibrating_begins_nothing_when_its_time_is_over():
+    found = calibration.calibrate(step=lambda: None, most_seconds=0)
+    assert {(one.seconds, one.per_second) for one in found.measured} == {(None, None)}
+    assert found.recommended == "OWASP_MINIMUM"
+    most = calibration.MOST_SECONDS
+    assert most + calibration.STEPS < 20  # what is under way then is finished
+
+
+def test_calibrating_says_so_where_its_time_was_over(monkeypatch):
+    monkeypatch.setattr(calibration.calibrate, "__kwdefaults__", {"most_seconds": 0})
+    shown, _ = run("hardening_status", "--calibrate")
+    assert shown.count("not measured") == calibration.STEPS
+
+
+@pytest.mark.parametrize(
+    "seconds,threads,memory,recommended",
+    [
+        (0.1, 2, 8 * 2**20, "RFC_9106_SECOND"),
+        (0.1, 2, None, "RFC_9106_SECOND"),
+        (0.1, 4, 2**20, "RFC_9106_SECOND"),  # 256 MiB of 1 GiB: just a quarter
+        (0.1, 5, 2**20, "OWASP_MINIMUM"),
+        (0.6, 2, 8 * 2**20, "OWASP_MINIMUM"),
+        (None, 2, 8 * 2**20, "OWASP_MINIMUM"),
+    ],
+)
+def test_the_strongest_costs_that_a_machine_bears_are_recommended(
+    seconds, threads, memory, recommended
+):
+    rfc = calibration.Measured("RFC_9106_SECOND", "hardening_argon2id", 65_536, seconds, 1.0)
+    name, why = calibration.recommend([rfc], threads=threads, memory=memory)
+    assert name == recommended
+    assert why
+
+
+@pytest.mark.parametrize("missing", [AttributeError, ValueError, OSError])
+def test_a_system_that_does_not_tell_its_memory_is_no_fault(monkeypatch, missing):
+    def fails(name):
+        raise missing(name)
+
+    monkeypatch.setattr(calibration.os, "sysconf", fails)
+    assert calibration.calibrate(step=lambda: None, most_seconds=0).memory_kib is None
 
 
 # --- hardening_reset -------------------------------------------------------------------------
@@ -341,4 +425,4 @@ def test_prune_deletes_what_is_long_over_and_nothing_else(mia, clock, person):
 def test_pruning_twice_finds_nothing_the_second_time(mia, clock):
     clock.shift(3 * DAY)
     run("hardening_prune")
-    assert run("hardening_prune")[0] == "sign-ins: 0\ntickets: 0\n"
+    assert run("hardening_prune")[0] == "sign-ins: 0\ntickets: 0\nthrottle counters: 0\n"

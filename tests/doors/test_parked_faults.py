@@ -32,6 +32,14 @@ def test_a_view_that_fails_after_login_is_replaced_and_logged_once(armed, clock,
     assert name_shown(client) == "armed"
 
 
+def test_a_path_cannot_forge_a_line_of_the_log(armed, clock, caplog) -> None:
+    sign_in(Client(headers=HTML), armed, "/failing-login/x%0AERROR forged-login/")
+    (said,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert said.startswith("the view failed")
+    assert "\n" not in said
+    assert "'/failing-login/x\\nERROR forged-login/'" in said
+
+
 def test_a_view_that_fails_for_a_fan_fails_as_ever(fan, clock) -> None:
     client = Client(headers=HTML, raise_request_exception=False)
     assert sign_in(client, fan, "/failing-login/").status_code == 500

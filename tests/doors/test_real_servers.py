@@ -21,12 +21,13 @@ import requests
 
 from hardening.core import otp
 from tests.doors.conftest import HTML, PASSWORD
+from tests.host import slow_mail
 from tests.host.doors import LEAK
 
 ROOT = Path(__file__).resolve().parents[2]
 STEP = "/security/verify/"
 LONGEST_SECONDS = 30
-PEOPLE = 8  # one for each test: a code works once, and nobody waits for the next half minute
+PEOPLE = 10  # one for each test: a code works once, and nobody waits for the next half minute
 PREPARE = """
 import sys
 import django; django.setup()
@@ -109,6 +110,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.host.served",
         "HARDENING_TESTS_DATABASE": str(database),
+        "HARDENING_TESTS_MAILS": str(tmp_path_factory.mktemp("mails")),
         "PYTHONPATH": str(ROOT),
     }
 
@@ -186,3 +188,24 @@ def test_requests_in_flight_do_not_take_the_new_cookie_away(site) -> None:
     assert not any("sessionid" in answer.cookies for answer in answers)
     assert not any("sessionid" in answer.headers.get("Set-Cookie", "") for answer in answers)
     assert browser.shown() == site.name
+
+
+def test_a_link_is_mailed_after_the_answer_to_every_name_alike(site, environment) -> None:
+    browser = Browser(site.url)
+    mails = Path(environment["HARDENING_TESTS_MAILS"])
+    before = set(mails.iterdir())
+    browser.get("/security/unlock/")  # sets the token
+    begun = time.monotonic()
+    answers = [
+        browser.post("/security/unlock/", {"username": name}) for name in ("nobody", site.name)
+    ]
+    assert time.monotonic() - begun < slow_mail.SECONDS
+    assert answers[0].status_code == 200
+    assert answers[0].text == answers[1].text
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while not (new := set(mails.iterdir()) - before) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (mailed,) = new
+    body = mailed.read_text(encoding="utf-8")
+    link = next(line for line in body.splitlines() if line.startswith(site.url))
+    assert browser.get(link.removeprefix(site.url)).status_code == 200

@@ -15,7 +15,7 @@ from hardening.flows import enrol, login, prove, recover
 from hardening.models import Account, Factor, ParkedLogin, RecoveryCode, SecurityEvent, ThrottleCell
 from hardening.models.factor import MAX_CONSECUTIVE_FAILURES
 from hardening.models.parked import MAX_EVALUATED_FAILURES
-from tests.actors import HERE, NOW, events_of, found, names, parked, signed_in
+from tests.actors import HERE, NOW, events_of, found, names, owed, parked, signed_in
 from tests.visitor import PASSWORD
 
 TRY = {"now": NOW, "where": HERE}
@@ -40,7 +40,8 @@ def test_a_right_code_is_accepted_and_costs_nothing(member, code):
     assert said[0].reason == "codes"
     assert (said[0].address, said[0].session) == (HERE.address, HERE.session)
     assert failures() == 0
-    assert set(ThrottleCell.objects.values_list("tat_us", flat=True)) == {NOW * 10**6}
+    assert ThrottleCell.objects.exists()
+    assert owed() == 0
 
 
 def test_a_wrong_code_is_refused_and_counted(member, factor, wrong):
@@ -51,7 +52,7 @@ def test_a_wrong_code_is_refused_and_counted(member, factor, wrong):
     assert names(said) == [Event.PROOF_REFUSED]
     assert failures() == 1
     factor.refresh_from_db()
-    assert (factor.failures_known, factor.failures_unknown) == (1, 0)
+    assert (factor.failures_known, factor.failures_unknown) == (0, 1)
 
 
 def test_a_wrong_code_is_told_to_the_owner_but_not_too_often(
@@ -70,18 +71,18 @@ def test_a_spent_code_is_refused_like_a_wrong_one(member, factor, code):
     assert not judged.accepted
     assert names(said) == [Event.PROOF_REFUSED]
     factor.refresh_from_db()
-    assert factor.failures_known == 1
+    assert factor.failures_unknown == 1
 
 
 def test_a_right_code_ends_a_run_of_wrong_ones(member, factor, code):
     Factor.objects.update(failures_known=7, failures_unknown=7)
     assert prove.second_factor(found(parked(member)), None, code, **TRY).accepted
     factor.refresh_from_db()
-    assert (factor.failures_known, factor.failures_unknown) == (0, 7)
+    assert (factor.failures_known, factor.failures_unknown) == (7, 0)
 
 
 def test_the_hundredth_wrong_code_disables_and_removes_nothing(member, factor, wrong):
-    Factor.objects.update(failures_known=MAX_CONSECUTIVE_FAILURES - 1)
+    Factor.objects.update(failures_unknown=MAX_CONSECUTIVE_FAILURES - 1)
     session = parked(member)
     _, said = events_of(prove.second_factor, found(session), None, wrong, **TRY)
     assert names(said) == [Event.FACTOR_DISABLED, Event.PROOF_REFUSED]
@@ -94,8 +95,8 @@ def test_the_hundredth_wrong_code_disables_and_removes_nothing(member, factor, w
 def test_a_right_code_of_a_disabled_authenticator_is_refused_like_a_wrong_one(
     member, factor, code, wrong
 ):
-    Factor.objects.update(failures_known=MAX_CONSECUTIVE_FAILURES - 1)
-    prove.judge_code(factor, member, wrong, known=True, now=NOW)
+    Factor.objects.update(failures_unknown=MAX_CONSECUTIVE_FAILURES - 1)
+    prove.judge_code(factor, member, wrong, known=False, now=NOW)
     judged, said = events_of(prove.second_factor, found(parked(member)), factor.pk, code, **TRY)
     assert not judged.accepted
     assert names(said) == [Event.PROOF_REFUSED]

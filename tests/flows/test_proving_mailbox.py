@@ -12,7 +12,7 @@ from hardening.factors import mailbox, ticket
 from hardening.flows import prove, recover
 from hardening.flows.notices import address_book
 from hardening.models import Account, ParkedLogin, SecurityEvent, ThrottleCell
-from tests.actors import HERE, NOW, events_of, found, names, parked
+from tests.actors import HERE, NOW, events_of, found, names, owed, parked
 
 TRY = {"now": NOW, "where": HERE}
 MAIL_RANDOM = bytes(range(mailbox.CODE_BYTES))
@@ -94,7 +94,8 @@ def test_a_mail_that_cannot_be_sent_leaves_no_code_and_costs_no_token(newcomer, 
         assert names(said) == [Event.MAILBOX_CODE_FAILED]
     row = ParkedLogin.objects.get()
     assert (row.mail_digest, row.mail_sent_at, row.mail_expires_at) == ("", None, None)
-    assert set(ThrottleCell.objects.values_list("tat_us", flat=True)) == {NOW * 10**6}
+    assert ThrottleCell.objects.exists()
+    assert owed() == 0
 
 
 def test_an_account_without_an_address_gets_no_mail(newcomer):

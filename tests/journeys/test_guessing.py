@@ -135,14 +135,14 @@ def test_the_owner_is_not_buried_in_mails(member, clock):
     for _ in range(20):
         guess(member)
         clock.shift(HOUR)
-    assert Factor.objects.get(user=member.user).failures_known == 20
+    assert Factor.objects.get(user=member.user).failures_unknown == 20
     assert 1 <= len(mails("wrong code")) <= 6
 
 
 @pytest.fixture
 def worn_out(member):
     """Return the member after a hundred wrong codes in a row, the last two of them just now."""
-    Factor.objects.filter(user=member.user).update(failures_known=98)
+    Factor.objects.filter(user=member.user).update(failures_unknown=98)
     guess(member)
     guess(member)
     testing.no_throttle()
@@ -151,7 +151,7 @@ def worn_out(member):
 
 def test_a_hundred_wrong_codes_take_days_and_leave_nothing_to_prove(member, clock):
     tries = 0
-    while Factor.objects.get().failures_known < 100:
+    while Factor.objects.get().failures_unknown < 100:
         assert guess(member)[1].status_code in (400, 429)
         tries += 1
         clock.shift(HOUR)
@@ -164,7 +164,7 @@ def test_a_hundred_wrong_codes_take_days_and_leave_nothing_to_prove(member, cloc
 
 
 def test_ninety_nine_wrong_codes_leave_the_factor_as_it_was(member):
-    Factor.objects.filter(user=member.user).update(failures_known=98)
+    Factor.objects.filter(user=member.user).update(failures_unknown=98)
     guess(member)
     member.sign_in_fully()
     assert member.is_signed_in()
@@ -172,7 +172,7 @@ def test_ninety_nine_wrong_codes_leave_the_factor_as_it_was(member):
 
 def test_a_hundred_wrong_codes_disable_the_factor_and_open_nothing(worn_out):
     row = Factor.objects.confirmed().get(user=worn_out.user)
-    assert row.failures_known == 100
+    assert row.failures_unknown == 100
     worn_out.sign_in()
     asked = worn_out.get("hardening:verify")
     assert asked.status_code == 200
@@ -212,7 +212,7 @@ def test_a_right_code_ends_the_run_of_wrong_ones(member, clock):
     guess(member)
     member.sign_in_fully()
     assert member.is_signed_in()
-    assert Factor.objects.get(user=member.user).failures_known == 0
+    assert Factor.objects.get(user=member.user).failures_unknown == 0
 
 
 def test_guessing_recovery_codes_is_limited_too(member):
@@ -243,7 +243,7 @@ def test_a_secret_that_does_not_open_still_stands_in_the_way_and_raises_an_alarm
     alarm = SecurityEvent.objects.get(event="vault:open:fault")
     assert alarm.target_name == "member"
     assert alarm.data == {"factor": row.pk}
-    assert Factor.objects.get().failures_known == 0
+    assert Factor.objects.get().failures_unknown == 0
     assert leads_to(member.use_recovery_code(), "hardening:enrol")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from hardening.models import SecurityEvent
 from tests.sites.browser import JSON
+from tests.sites.proxy.front import CLIENT
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,8 +118,8 @@ def test_every_address_on_a_page_stays_below_the_path(site, staff, read_mail):
     assert [address for address in addresses if not address.startswith("/app/")] == []
 
 
-def test_events_name_the_proxy_and_believe_no_header(site, staff):
+def test_events_name_whom_the_proxy_saw_and_believe_no_header_of_a_client(site, staff):
+    staff.headers["X-Forwarded-For"] = "198.51.100.7"
     staff.sign_in(site, "/security/login/")
-    staff.get(site, "/", **{"X-Forwarded-For": "198.51.100.7"})
     addresses = set(SecurityEvent.objects.values_list("address", flat=True))
-    assert addresses == {"127.0.0.1"}
+    assert addresses == {CLIENT}

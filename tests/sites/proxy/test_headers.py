@@ -87,3 +87,4 @@ def test_plain_http_is_sent_to_https(serve, staff):
 def test_the_deployment_checks_have_nothing_to_say_about_the_proxy():
     said = {message.id for message in run_checks(include_deployment_checks=True)}
     assert not said & {"security.W004", "security.W008", "security.W012", "security.W016"}
+    assert "hardening.W007" not in said

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 import requests
+from django.core.checks import run_checks
 
+from hardening.models import SecurityEvent
 from tests.sites.browser import JSON
 from tests.sites.proxy.conftest import HOST
 
@@ -122,3 +124,19 @@ def test_a_user_named_by_the_proxy_is_parked_like_any_other(serve, browser_of, s
     assert browser_of("fan").get(site, "/reads-user/", **named).text == "Here is fan"
     answer = staff.get(site, "/members/", **{"Remote-User": "staff"})
     assert answer.headers["Location"] == "/app/security/mailbox/"
+
+
+def test_a_proxy_that_is_not_trusted_gives_everybody_its_address_and_the_log_says_so(
+    site, staff, settings, caplog
+):
+    settings.HARDENING = {}
+    staff.sign_in(site, LOGIN)
+    assert {event.address for event in SecurityEvent.objects.all()} == {"127.0.0.1"}
+    assert caplog.text.count("a request bears X-Forwarded-For, which nobody may be believed") == 1
+    assert "hardening.W007" in {m.id for m in run_checks(include_deployment_checks=True)}
+
+
+def test_a_proxy_that_passes_the_header_on_lets_clients_name_themselves(serve, staff):
+    staff.headers["X-Forwarded-For"] = "198.51.100.7"
+    staff.sign_in(serve(without="X-Forwarded-For"), LOGIN)
+    assert {event.address for event in SecurityEvent.objects.all()} == {"198.51.100.7"}

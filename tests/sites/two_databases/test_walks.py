@@ -12,15 +12,17 @@ from django.test.testcases import DatabaseOperationForbidden
 
 from hardening import audit, testing
 from hardening.checks import site
-from hardening.core.throttle import CODE_RULES, SECOND_US
+from hardening.core.throttle import CODE_RULES, SECOND_US, Backoff
 from hardening.factors import registry
 from hardening.flows import policy as policy_flow
 from hardening.flows import status
-from hardening.models import Account, Factor, ParkedLogin, RolePolicy, ThrottleCell
+from hardening.models import Account, Factor, ParkedLogin, RolePolicy, Tally, ThrottleCell
+from hardening.models.counting import counting
 from hardening.models.database import alias, atomic
 from hardening.models.policy import Mode
 from hardening.moments import moment
-from hardening.throttle.database import cell_key, reserve
+from hardening.throttle import database, tidying
+from hardening.throttle.budgets import Budget
 from tests.visitor import NOW, STEP, leads_to
 
 pytestmark = pytest.mark.django_db(databases=["default", "accounts"])
@@ -112,20 +114,20 @@ def test_a_wrong_code_is_counted_though_requests_are_transactions(member):
     member.sign_in()
     member.verify(member.wrong_code())
     assert ParkedLogin.objects.get().failures == 1
-    charged = ThrottleCell.objects.filter(tat_us__gt=NOW * SECOND_US)
-    assert charged.count() == len(CODE_RULES) + 2  # and the budget of the mail that tells of it
+    charged = ThrottleCell.objects.filter(tat_1_us__gt=NOW * SECOND_US)
+    assert charged.count() == 2  # and the budget of the mail that tells of it
 
 
-def test_a_refusal_charges_no_rule():
+def test_a_refusal_charges_no_budget():
     now_us = NOW * SECOND_US
-    while reserve("key", CODE_RULES, now_us=now_us).admitted:
+    place, account = Budget("place", CODE_RULES), Budget("account", backoff=Backoff())
+    while database.take([place], now_us=now_us).admitted:
         pass
-    full = cell_key("key", CODE_RULES[0])
-    ThrottleCell.objects.exclude(pk=full).update(tat_us=0)
-    before = dict(ThrottleCell.objects.values_list("key", "tat_us"))
-    assert list(before.values()).count(0) == len(CODE_RULES) - 1
-    assert not reserve("key", CODE_RULES[::-1], now_us=now_us).admitted
-    assert dict(ThrottleCell.objects.values_list("key", "tat_us")) == before
+    assert database.take([account], now_us=now_us).admitted
+    before = sorted(ThrottleCell.objects.values_list())
+    for pair in ([place, account], [account, place]):
+        assert not database.take(pair, now_us=now_us).admitted
+        assert sorted(ThrottleCell.objects.values_list()) == before
 
 
 def test_rows_are_read_anew_where_they_were_written(member):
@@ -201,11 +203,11 @@ def test_an_error_undoes_what_was_written_with_it(member):
 
 
 def test_the_disabled_factor_is_written_into_the_facts(member):
-    Factor.objects.update(failures_known=99)
+    Factor.objects.update(failures_unknown=99)
     member.sign_in()
     member.verify(member.wrong_code())
-    assert Factor.objects.get().failures_known == 100
-    (known,) = registry.decode(Account.objects.get().factors, known_browser=True)
+    assert Factor.objects.get().failures_unknown == 100
+    (known,) = registry.decode(Account.objects.get().factors, known_browser=False)
     assert not known.usable
 
 
@@ -218,3 +220,19 @@ def test_a_code_works_once(member, clock):
     clock.shift(STEP)
     other.verify()
     assert other.is_signed_in()
+
+
+def test_guesses_are_counted_beside_the_people(fan):
+    fan.password = "wrong"
+    fan.sign_in()
+    assert counting().alias == "accounts"
+    account = ThrottleCell.objects.using("accounts").get(target_pk=str(fan.user.pk))
+    assert account.total == 1
+    Tally.objects.add(7, 1, tries=1, failures=1)
+    assert Tally.objects.using("accounts").count() == 1
+
+
+def test_counters_are_cleared_away_beside_the_people():
+    ThrottleCell.objects.create(key="old", tried_at=1)
+    assert tidying.prune(now=NOW) == 1
+    assert not ThrottleCell.objects.exists()

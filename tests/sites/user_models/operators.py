@@ -4,22 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from django.core import checks
+from django.core import checks, mail
 from django.core.management import CommandError, call_command
 
 from hardening import audit
 from hardening.audit import Event
+from hardening.core.throttle import SECOND_US
+from hardening.flows import attempts
 from hardening.models import Factor, RolePolicy
 from hardening.moments import moment
+from hardening.throttle import locked
 from tests.sites.user_models.people import People, said
 from tests.visitor import DAY, NOW, leads_to
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+def guess(user):
+    """Try wrong passwords for somebody from a network that nobody knows."""
+    for _ in range(6):
+        name = user.get_username()
+        attempts.fail(attempts.start(name, address=None, cookie=None, now_us=NOW * SECOND_US))
+
+
+def link_in(message):
+    """Return the match of a link that ends a lock, if the mail holds one."""
+    return re.search(r"^http://[^/]+(/\S*/unlock/\S+/)$", message.body, re.MULTILINE)
 
 
 class Operating(People):
@@ -53,6 +69,33 @@ class Operating(People):
         assert run.returncode == 0, run.stderr
 
     # --- commands --------------------------------------------------------------------------------
+
+    def test_a_lock_ends_by_an_operators_word_for_her_name_or_her_key(self, fan):
+        for text in (fan.user.get_username(), str(fan.user.pk)):
+            guess(fan.user)
+            assert fan.sign_in().status_code == 429
+            assert "yes" in said("hardening_unlock", text)
+            fan.sign_in()
+            assert fan.is_signed_in()
+            fan.client.logout()
+            fan.client.cookies.clear()
+
+    def test_a_lock_ends_by_a_mailed_link(self, fan):
+        guess(fan.user)
+        fan.post("hardening:unlock", {"username": fan.user.get_username()})
+        links = [found[1] for found in map(link_in, mail.outbox) if found]
+        assert len(links) == self.has_mailbox
+        for link in links:
+            assert fan.get(link).status_code == 200
+            token = link.removesuffix("/").rpartition("/")[2]
+            fan.post("hardening:unlock", {"token": token})
+            fan.sign_in()
+            assert fan.is_signed_in()
+
+    def test_who_is_locked_is_known_by_the_row_of_the_counter(self, fan):
+        guess(fan.user)
+        listed = locked.accounts(now_us=NOW * SECOND_US)
+        assert [user.pk for user in locked.people(listed)] == [fan.user.pk]
 
     def test_a_lost_factor_is_reset_by_the_name_she_signs_in_with(self, member):
         member.sign_in_fully()
