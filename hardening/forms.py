@@ -15,6 +15,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
+from hardening.core.names import MAX_NAME_LENGTH
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -68,6 +70,19 @@ class LoginForm(AuthenticationForm):
         super().__init__(*args, **kwargs)
         self.fields["username"].widget.attrs.setdefault("autofocus", True)
         self.fields["password"].validators.append(MaxLengthValidator(PASSWORD_LENGTH))
+
+
+class UnlockForm(forms.Form):
+    """Whose wait is to end. Whether there is such an account, nothing here says."""
+
+    username = forms.CharField(
+        label=_("User name or e-mail address"),
+        max_length=MAX_NAME_LENGTH,
+        error_messages={"required": _("Enter your user name or your e-mail address.")},
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "autofocus": True}
+        ),
+    )
 
 
 class CodeForm(forms.Form):

@@ -14,16 +14,17 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.test import override_settings
 
-from hardening import host, sessions
+from hardening import attempted, host, ratelimits, sessions
 from hardening.audit import NOWHERE
 from hardening.core import otp
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import recovery, registry, totp
+from hardening.flows import attempts, record
 from hardening.flows import login as login_flow
-from hardening.flows import record
-from hardening.models import Account, Factor, ThrottleCell
+from hardening.models import Account, Factor, SiteState, Tally, ThrottleCell
 from hardening.models.database import alias, atomic
 from hardening.moments import moment
+from hardening.throttle import hashgate, store, tally
 
 if TYPE_CHECKING:
     from django.test import Client
@@ -121,5 +122,16 @@ def no_floor() -> override_settings:
 
 
 def no_throttle() -> None:
-    """Forget every counter: the next try is the first one."""
-    ThrottleCell.objects.all().delete()
+    """Forget every counter and end attack mode: the next try is the first one, the next post too.
+
+    Rows and what this process remembers; a cookie that a client got stays with it.
+    """
+    ratelimits.forget()
+    for counted in (ThrottleCell, Tally):
+        counted.objects.all().delete()
+    SiteState.objects.end_attack()
+    store.clear()
+    tally.clear()
+    attempts.clear()
+    attempted.clear()
+    hashgate.configure()

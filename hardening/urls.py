@@ -15,12 +15,15 @@ from hardening.views.proof import (
     VerifyView,
 )
 from hardening.views.signin import CancelView, LoginView, RecoverView
+from hardening.views.unlock import UnlockConfirmView, UnlockView
 
 app_name = "hardening"
 
 urlpatterns = [
     path("", OverviewView.page(), name="overview"),
     path("login/", LoginView.page(), name="login"),
+    path("unlock/", UnlockView.page(), name="unlock"),
+    path("unlock/<str:token>/", UnlockConfirmView.page(), name="unlock_confirm"),
     path("verify/", VerifyView.page(), name="verify"),
     path("recovery-code/", RecoveryCodeView.page(), name="recovery_code"),
     path("recover/", RecoverView.page(), name="recover"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hardening.admin.policies import RolePolicyAdmin
+from hardening.admin.throttle import ThrottleCellAdmin
 from hardening.admin.users import HardeningUserAdminMixin
 
-__all__ = ["HardeningUserAdminMixin", "RolePolicyAdmin"]
+__all__ = ["HardeningUserAdminMixin", "RolePolicyAdmin", "ThrottleCellAdmin"]

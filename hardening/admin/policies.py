@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hardening import answers, roles
+from hardening import origin, roles
 from hardening.admin.fresh import FreshProofMixin
 from hardening.audit import NOWHERE, Where
 from hardening.core.values import Strength
@@ -155,7 +155,7 @@ class RolePolicyAdmin(FreshProofMixin, admin.ModelAdmin):
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Tell the form who edits."""
         form = super().get_form(request, *args, **kwargs)
-        asking = {"editor": request.user, "where": answers.where(request)}
+        asking = {"editor": request.user, "where": origin.where(request)}
         return type(form.__name__, (form,), asking)
 
     def save_model(self, request: HttpRequest, obj: RolePolicy, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -187,5 +187,5 @@ class RolePolicyAdmin(FreshProofMixin, admin.ModelAdmin):
             after=after,
             actor=request.user,
             now=int(time.time()),
-            where=answers.where(request),
+            where=origin.where(request),
         )

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from hardening import answers
+from hardening import origin
 from hardening.access import refusal
-from hardening.flows import recover
+from hardening.admin.throttle import LIFT, lifted
+from hardening.flows import recover, unlock
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -19,19 +20,24 @@ if TYPE_CHECKING:
 
 
 class HardeningUserAdminMixin:
-    """Put before ``UserAdmin``: adds the action "demand a new password"."""
+    """Put before ``UserAdmin``: adds "demand a new password" and "unlock password sign-in"."""
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
-        """Offer our action in the list, to whoever may change users.
+        """Offer our actions in the list, to whoever may change users, and may lift waits.
 
         Since Django 6.1 there are actions on an object's own page too, and `action_location`
         says which are asked for; older ones know neither.
         """
         place = {} if action_location is None else {"action_location": action_location}
         actions: dict[str, Any] = super().get_actions(request, **place)  # type: ignore[misc]
-        ours = self.get_action(demand_password_change, **place)  # type: ignore[attr-defined]
-        if ours is not None and self.has_change_permission(request):  # type: ignore[attr-defined]
-            actions[demand_password_change.__name__] = ours
+        allowed = {
+            demand_password_change: self.has_change_permission(request),  # type: ignore[attr-defined]
+            unlock_sign_in: request.user.has_perm(LIFT),
+        }
+        for action, may in allowed.items():
+            ours = self.get_action(action, **place)  # type: ignore[attr-defined]
+            if ours is not None and may:
+                actions[action.__name__] = ours
         return actions
 
 
@@ -44,7 +50,7 @@ def demand_password_change(
     if refused is not None:
         return refused
     count = recover.demand_password_change(
-        queryset, actor=request.user, now=int(time.time()), where=answers.where(request)
+        queryset, actor=request.user, now=int(time.time()), where=origin.where(request)
     )
     modeladmin.message_user(
         request,
@@ -56,4 +62,21 @@ def demand_password_change(
         % {"count": count},
         messages.SUCCESS,
     )
+    return None
+
+
+@admin.action(description=_("Unlock password sign-in"))
+def unlock_sign_in(
+    modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse | None:
+    """End the wait of the chosen people; each is told."""
+    refused = refusal(request)
+    if refused is not None:
+        return refused
+    now, where = int(time.time()), origin.where(request)
+    count = sum(
+        unlock.by_operator(user, actor=request.user, now=now, where=where) for user in queryset
+    )
+    said = lifted(count) if count else gettext("None of them had to wait.")
+    modeladmin.message_user(request, said, messages.SUCCESS)
     return None

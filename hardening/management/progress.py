@@ -40,9 +40,9 @@ class Progress:
             self._draw()
             self.stream.write("\n", ending="")
 
-    def step(self) -> None:
-        """Count one piece of work."""
-        self.done += 1
+    def step(self, count: int = 1) -> None:
+        """Count so many pieces of work."""
+        self.done += count
         if self.shown and time.monotonic() - self._last > INTERVAL_SECONDS:
             self._draw()
 
@@ -50,7 +50,7 @@ class Progress:
         if not self.shown:
             return
         self._last = time.monotonic()
-        filled = WIDTH * self.done // self.total
+        filled = WIDTH * min(self.done, self.total) // self.total  # a total may be an estimate
         bar = "█" * filled + "░" * (WIDTH - filled)
         self.stream.write(f"\r{self.label} {bar} {self.done}/{self.total}", ending="")
         self.stream.flush()

@@ -12,7 +12,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from hardening import answers, audit, sessions
+from hardening import answers, audit, browser_cookie, origin, sessions
 from hardening.access import requires
 from hardening.core.values import NoteKind, ProofKind, Verdict
 from hardening.factors import recovery
@@ -108,7 +108,7 @@ class FactorView(LiveView):
 
     def find(self, pk: int) -> Factor:
         """Return this user's authenticator; anybody else's is 404 and an event."""
-        where = answers.where(self.request)
+        where = origin.where(self.request)
         row = None
         if pk <= BIGGEST_PK:
             row = authenticators.find(self.request.user, pk, now=self.now, where=where)
@@ -146,11 +146,13 @@ def _factor_page(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResp
 @requires(always=True)
 def _factor_change(request: HttpRequest, *, view: FactorView, pk: int) -> HttpResponse:
     row = view.find(pk)
-    where = answers.where(request)
+    where = origin.where(request)
     if view.data.get("action") == "remove":
         change = authenticators.remove(
             request.session, request.user, row, now=view.now, where=where
         )
+        if change is Change.DONE:  # every browser is unknown now; this one has just proven a factor
+            browser_cookie.remember_session(request, request.user, proven=True)
         done = _("The authenticator was removed. Your other sessions have ended.")
     else:
         form = NameForm(view.data)
@@ -200,7 +202,7 @@ class StepUpView(LiveView):
             return self._page(form, decision)
         chosen = form.cleaned_data.get("authenticator")
         code = form.cleaned_data["code"]
-        where = answers.where(request)
+        where = origin.where(request)
         done = stepup.prove(request.session, request.user, chosen, code, now=self.now, where=where)
         if done.accepted:
             rotate_token(request)

@@ -12,7 +12,7 @@ from django.shortcuts import resolve_url
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from hardening import answers, host
+from hardening import answers, browser_cookie, host, origin
 from hardening.access import requires
 from hardening.core import otp
 from hardening.core.hidden import Hidden
@@ -45,6 +45,7 @@ class EnrolView(PageView):
     """Why a second factor, which apps work, and the button that starts."""
 
     template_name = "enrol.html"
+    rate = "30/m"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page to whoever may enrol, or could after proving something."""
@@ -66,7 +67,7 @@ class EnrolView(PageView):
             return self._beside(request)
         if not waiting.may_enrol:
             return self.advance(waiting)
-        where = answers.where(request)
+        where = origin.where(request)
         random = os.urandom(totp.SECRET_BYTES)
         name = _("Authenticator app")
         enrol.start(waiting, random, name=name, now=self.now, where=where)
@@ -124,10 +125,12 @@ class EnrolTotpView(PageView):
             remove=form.cleaned_data.get("remove", ()),
             live=request.session if waiting.enrolling else None,
             now=self.now,
-            where=answers.where(request),
+            where=origin.where(request),
         )
         if not done.accepted:
             return self._not_yet(waiting, form, done)
+        if waiting.enrolling:  # every browser is unknown now; this one has just proven a factor
+            browser_cookie.remember_session(request, waiting.user, proven=True)
         if done.codes:
             return self._codes(done)
         if waiting.enrolling:
@@ -207,6 +210,7 @@ class RecoveryCodesView(PageView):
     """After enrolling: "I have stored these codes". Later: how many are left, and a new set."""
 
     template_name = "recovery_codes.html"
+    rate = "30/m"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show what is left; the codes themselves are never shown again."""
@@ -232,12 +236,12 @@ class RecoveryCodesView(PageView):
         form = StoredForm(self.data)
         if not form.is_valid():
             return self._page(waiting, form)
-        where = answers.where(request)
+        where = origin.where(request)
         return self.advance(enrol.codes_stored(waiting, now=self.now, where=where))
 
     def _make(self, request: HttpRequest, waiting: Waiting | None) -> HttpResponse:
         random = os.urandom(CODES_RANDOM_BYTES)
-        where = answers.where(request)
+        where = origin.where(request)
         if waiting is None:
             made: HttpResponse = _make_live(request, view=self, random=random)
             return made
@@ -278,7 +282,7 @@ class RecoveryCodesView(PageView):
 
 @requires(always=True)
 def _make_live(request: HttpRequest, *, view: RecoveryCodesView, random: bytes) -> HttpResponse:
-    where = answers.where(request)
+    where = origin.where(request)
     codes = authenticators.make_codes(
         request.session, request.user, random, now=view.now, where=where
     )

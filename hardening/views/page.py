@@ -29,7 +29,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 
-from hardening import answers, host, sessions, signals
+from hardening import answers, browser_cookie, host, origin, ratelimits, sessions, signals
 from hardening.conf import conf
 from hardening.factors import totp
 from hardening.factors.mailbox import email_of, mask
@@ -72,6 +72,7 @@ class PageView(View):
 
     template_name: ClassVar[str]
     step_page: ClassVar[bool] = True
+    rate: ClassVar[str] = "60/m"  # posts, for each address and each account that is signed in
     http_method_names = ["get", "head", "post", "options"]  # noqa: RUF012 - as Django has it
 
     now: int
@@ -95,9 +96,7 @@ class PageView(View):
         self.now = int(time.time())
         self.json = answers.wants_json(request)
         try:
-            if request.method == "POST":
-                self.data = posted(request)
-            response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+            response = self._too_fast() or self._handled(*args, **kwargs)
         except (FactsError, NotMigratedError):
             log.exception("a page could not tell who is asking; answering 503")
             return answers.unavailable(request, json=self.json)
@@ -109,6 +108,19 @@ class PageView(View):
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("X-Frame-Options", "DENY")
         return answers.no_store(response)
+
+    def _too_fast(self) -> HttpResponseBase | None:
+        """Answer 429 before anything is read, where posts come faster than people type."""
+        if self.request.method != "POST":
+            return None
+        group = type(self).__name__
+        seconds = ratelimits.wait(self.request, group, self.rate, now=self.now)
+        return answers.too_fast(self.request, seconds, json=self.json) if seconds else None
+
+    def _handled(self, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self.request.method == "POST":
+            self.data = posted(self.request)
+        return super().dispatch(self.request, *args, **kwargs)
 
     # --- answering ---------------------------------------------------------------------------
 
@@ -196,7 +208,7 @@ class PageView(View):
 
     def may_start(self, waiting: Waiting) -> HttpResponse:
         """Go on after a proof; an enrolment beside a live session starts as soon as it may."""
-        where = answers.where(self.request)
+        where = origin.where(self.request)
         if waiting.enrolling and enrol.start(
             waiting,
             os.urandom(totp.SECRET_BYTES),
@@ -209,7 +221,7 @@ class PageView(View):
 
     def step_head(self, waiting: Waiting) -> StepHead:
         """Return the head of the page for somebody who waits."""
-        number, of = wording.progress(self.request.resolver_match, waiting)
+        number, of = wording.progress(self.request.resolver_match, waiting, self.now)
         return StepHead(
             person=self.masked(waiting.user),
             destination=wording.destination(waiting.row.next),
@@ -257,7 +269,7 @@ class PageView(View):
     def _complete(self, waiting: Waiting) -> HttpResponse:
         request = self.request
         session, row = request.session, waiting.row
-        where = answers.where(request)
+        where = origin.where(request)
         if not login.complete(session, waiting, now=self.now, where=where):
             return self.go(answers.after_login(row.next))  # the other tab was first
         user = auth.get_user(request)
@@ -270,6 +282,7 @@ class PageView(View):
             sessions.set_completing(session, completing=True)
             user_logged_in.send(sender=type(user), request=request, user=user)
             sessions.set_completing(session, completing=False)
+        browser_cookie.remember_sign_in(request, user)
         signals.login_completed.send_robust(sender=type(user), user=user, request=request)
         if waiting.replacing:
             return self.go(resolve_url("hardening:overview"))

@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
-from hardening import answers
+from hardening import browser_cookie, origin
 from hardening.core.values import Verdict
 from hardening.flows import password
 from hardening.forms import NewPasswordForm
@@ -26,6 +26,7 @@ class ChangePasswordView(PageView):
     """The page that sets it."""
 
     template_name = "change_password.html"
+    rate = "30/m"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the rules and the fields."""
@@ -44,6 +45,8 @@ class ChangePasswordView(PageView):
         if waiting is None and not request.user.is_authenticated:
             return self.over()
         user = waiting.user if waiting else request.user
+        # Asked before anything is hashed: what is stored may be another hash after it.
+        proven = waiting is None and browser_cookie.is_proven(request, user, now=self.now)
         reservation = password.try_current(user, now=self.now)
         form = NewPasswordForm(user, self.data)
         if not reservation.admitted:
@@ -56,16 +59,20 @@ class ChangePasswordView(PageView):
         if not valid:
             return self._page(form, waiting)
         new = form.cleaned_data["new_password1"]
-        return self._changed(request, waiting, new)
+        return self._changed(request, waiting, new, proven=proven)
 
-    def _changed(self, request: HttpRequest, waiting: Waiting | None, new: str) -> HttpResponse:
-        where = answers.where(request)
+    def _changed(
+        self, request: HttpRequest, waiting: Waiting | None, new: str, *, proven: bool
+    ) -> HttpResponse:
+        where = origin.where(request)
         if waiting is not None:
             after = password.change_parked(waiting, new, now=self.now, where=where)
             return self.advance(after) if after else self.over()
         user = request.user
         password.change_live(user, new, now=self.now, where=where)
         update_session_auth_hash(request, user)  # type: ignore[arg-type]  # authenticated above
+        # Every browser is unknown now; in this one the owner has just given both passwords.
+        browser_cookie.remember_session(request, user, proven=proven)
         self.say(_("Your password was changed. Your other sessions have ended."))
         return self.go(resolve_url("hardening:overview"))
 

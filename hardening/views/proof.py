@@ -10,7 +10,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hardening import answers, host
+from hardening import host, origin
 from hardening.core.values import Verdict
 from hardening.factors import mailbox
 from hardening.flows import authenticators, prove, record
@@ -149,7 +149,7 @@ class VerifyView(ProofView):
             form.cleaned_data.get("authenticator"),
             form.cleaned_data["code"],
             now=self.now,
-            where=answers.where(self.request),
+            where=origin.where(self.request),
         )
 
 
@@ -157,13 +157,14 @@ class RecoveryCodeView(ProofView):
     """A recovery code in place of the authenticator."""
 
     template_name = "recovery_code.html"
+    rate = "30/m"
     verdicts = (Verdict.CHALLENGE,)
     form_class = RecoveryCodeForm
     wrong = gettext_lazy("That code was not accepted. Each recovery code works once.")
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Use the code up."""
-        where = answers.where(self.request)
+        where = origin.where(self.request)
         code = form.cleaned_data["code"]
         return prove.recovery_code(waiting, code, now=self.now, where=where)
 
@@ -186,7 +187,7 @@ class MailboxView(BesideView):
         if not self.is_due(waiting):
             return self.advance(waiting)
         sent = prove.send_mailbox_code(
-            waiting, os.urandom(mailbox.CODE_BYTES), now=self.now, where=answers.where(request)
+            waiting, os.urandom(mailbox.CODE_BYTES), now=self.now, where=origin.where(request)
         )
         form = self.form(waiting)
         if sent.retry_after:
@@ -221,7 +222,7 @@ class MailboxView(BesideView):
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Judge the digits."""
-        where = answers.where(self.request)
+        where = origin.where(self.request)
         return prove.mailbox_code(waiting, form.cleaned_data["code"], now=self.now, where=where)
 
 
@@ -229,6 +230,7 @@ class TicketView(BesideView):
     """An operator's ticket in place of the mailbox."""
 
     template_name = "ticket.html"
+    rate = "30/m"
     verdicts = (Verdict.MAILBOX,)
     form_class = TicketForm
     field = "ticket"
@@ -241,7 +243,7 @@ class TicketView(BesideView):
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Use the ticket up."""
-        where = answers.where(self.request)
+        where = origin.where(self.request)
         text = form.cleaned_data["ticket"]
         return prove.enrolment_ticket(waiting, text, now=self.now, where=where)
 
@@ -250,6 +252,7 @@ class ConfirmPasswordView(BesideView):
     """The password again, before a first factor is enrolled of one's own accord."""
 
     template_name = "confirm_password.html"
+    rate = "30/m"
     verdicts = (Verdict.STEP_UP,)
     form_class = PasswordForm
     field = "password"
@@ -257,6 +260,6 @@ class ConfirmPasswordView(BesideView):
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Check the password."""
-        where = answers.where(self.request)
+        where = origin.where(self.request)
         text = form.cleaned_data["password"]
         return prove.password(waiting, text, now=self.now, where=where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import auth
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -10,12 +10,15 @@ from django.middleware.csrf import rotate_token
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
-from hardening import answers, signals
+from hardening import answers, attempted, browser_cookie, origin, signals
 from hardening.core.values import Verdict
-from hardening.flows import login
+from hardening.flows import challenge, login
 from hardening.flows.login import Arrival
 from hardening.forms import LoginForm
 from hardening.views.page import PageView
+
+# What a form brings for us, and no challenge needs to see.
+OURS = ("username", "password", "csrfmiddlewaretoken", REDIRECT_FIELD_NAME)
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -27,6 +30,7 @@ class LoginView(PageView):
     """User name and password. Whoever owes more is parked before ``login()`` is even called."""
 
     template_name = "login.html"
+    rate = "30/m"  # throttle.md "django-ratelimit"
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the form; say so if a sign-in waits already."""
@@ -41,10 +45,13 @@ class LoginView(PageView):
         given = self.data.get(REDIRECT_FIELD_NAME) or request.GET.get(REDIRECT_FIELD_NAME)
         next_url = answers.safe_next(request, given)
         form = LoginForm(request, self.data)
-        if not form.is_valid():
+        valid = form.is_valid()
+        if attempted.net_over(request) and self._met():
+            attempted.solve(request)
+        if not valid:
             return self._form(form, next_url, self.waiting())
         user = form.get_user()
-        where = answers.where(request)
+        where = origin.where(request)
         arrival, decision = login.begin(
             request.session,
             user,
@@ -52,6 +59,7 @@ class LoginView(PageView):
             next_url=next_url,
             now=self.now,
             where=where,
+            came=attempted.came(request, browser_cookie.read(request), user),
         )
         if arrival is Arrival.COMPLETED:
             auth.login(request, user)
@@ -70,7 +78,17 @@ class LoginView(PageView):
             "person": self.masked(waiting.user),
             "url": answers.step_url(waiting.decision),
         }
-        return self.show(form=form, next=next_url, waiting=pending)
+        offer = challenge.offer(
+            origin.address(self.request), due=attempted.net_over(self.request), now=self.now
+        )
+        more: dict[str, Any] = {"payload": {"challenge": offer.data}} if offer else {}
+        return self.show(form=form, next=next_url, waiting=pending, offer=offer, **more)
+
+    def _met(self) -> bool:
+        """Whether the post brings what its net owes; the password may be right or wrong."""
+        given = self.data.lists()
+        answer = {name: values[-1] for name, values in given if values and name not in OURS}
+        return challenge.is_met(answer, origin.address(self.request), now=self.now)
 
 
 class RecoverView(PageView):
@@ -100,7 +118,7 @@ class CancelView(PageView):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """End it."""
-        where = answers.where(request)
+        where = origin.where(request)
         if login.cancel(request.session, now=self.now, where=where):
             rotate_token(request)
             return self.show(

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from hardening import roles
 from hardening.audit import Event
+from hardening.core.evidence import due
 from hardening.core.values import ProofKind, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 DESTINATION_LENGTH = 60  # characters
 FIRST_FACTOR_STEPS = 3  # mailbox (or ticket), authenticator, recovery codes
 _STEP_OF_PAGE = {"mailbox": 1, "ticket": 1, "enrol": 2, "enrol_totp": 2, "recovery_codes": 3}
+# Where the mailbox is asked for and no factor has to follow.
+_MAILBOX_ALONE = (
+    Reason.ATTACK_MODE,
+    Reason.FLAGGED_ADDRESS,
+    Reason.BREACHED_ON_UNKNOWN_DEVICE,
+    Reason.PASSWORD_BREACHED,
+    Reason.PASSWORD_CHANGE_REQUIRED,
+)
 
 
 def why(decision: Decision) -> str:
@@ -63,6 +72,7 @@ def event(name: str, reason: str = "") -> str:
         Event.LOGIN_ENDED: _("Sign-in refused"),
         Event.LOGIN_CANCELLED: _("Sign-in cancelled"),
         Event.LOGIN_FAULT: _("Sign-in stopped by a fault of this site"),
+        Event.LOGIN_THROTTLED: _("Too many wrong passwords"),
         Event.REQUEST_REFUSED: _("Request of a program refused"),
         Event.SESSION_PARKED: _("Session stopped until more is proven"),
         Event.SESSION_ENDED: _("Session ended"),
@@ -91,12 +101,17 @@ def event(name: str, reason: str = "") -> str:
         Event.PASSWORD_CHANGE_DEMANDED: _("A new password was demanded"),
         Event.EMAIL_CHANGED: _("E-mail address changed"),
         Event.TICKET_ISSUED: _("Enrolment ticket issued"),
+        Event.UNLOCK_SENT: _("Link to end a wait sent by mail"),
+        Event.UNLOCK_FAILED: _("A link to end a wait could not be sent by mail"),
+        Event.UNLOCK_THROTTLED: _("Too many links by mail"),
+        Event.UNLOCKED: _("Wait ended by a mailed link"),
+        Event.THROTTLE_LIFTED: _("Wait ended by an operator"),
         Event.VAULT_FAULT: _("An authenticator could not be read"),
     }
     return words.get(name, name)  # type: ignore[call-overload, no-any-return]
 
 
-def progress(match: Any, waiting: Waiting) -> tuple[int | None, int | None]:
+def progress(match: Any, waiting: Waiting, now: int) -> tuple[int | None, int | None]:
     """Return (step, steps) on the way to a first factor, else (None, None)."""
     number = _STEP_OF_PAGE.get(getattr(match, "url_name", "") or "")
     if waiting.awaits_codes:
@@ -105,6 +120,8 @@ def progress(match: Any, waiting: Waiting) -> tuple[int | None, int | None]:
         first = len(waiting.who.factors) == 1 and not waiting.session.has(ProofKind.RECOVERY_CODE)
     else:
         first = not waiting.who.factors
+    if waiting.decision.reason in _MAILBOX_ALONE and not due(waiting.who, now):
+        return None, None
     if number is None or not first or waiting.decision.verdict is Verdict.CHANGE_PASSWORD:
         return None, None
     return number, FIRST_FACTOR_STEPS
@@ -112,15 +129,15 @@ def progress(match: Any, waiting: Waiting) -> tuple[int | None, int | None]:
 
 def requirements(who: Who, now: int) -> list[str]:
     """Return one sentence per role whose policy asks for a factor now."""
-    due = dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role)
-    return [_needs_factor((key,)) for key in due]
+    keys = dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role)
+    return [_needs_factor((key,)) for key in keys]
 
 
 def cannot_remove(who: Who, now: int) -> str:
     """Return why an authenticator that a policy needs cannot be removed."""
-    due = tuple(dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role))
+    keys = tuple(dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role))
     way = _("Add another authenticator first, then remove this one.")
-    return f"{_needs_factor(due)} {way}"
+    return f"{_needs_factor(keys)} {way}"
 
 
 def destination(next_url: str) -> str:

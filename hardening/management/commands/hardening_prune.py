@@ -11,9 +11,9 @@ from hardening.flows import status
 
 
 class Command(BaseCommand):
-    """Delete finished sign-ins and expired tickets."""
+    """Delete finished sign-ins, expired tickets and throttle counters."""
 
-    help = "Delete parked sign-ins and tickets whose time is over by a day or more."
+    help = "Delete parked sign-ins, tickets and throttle counters that are over by a day or more."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Prune and say how much went."""
