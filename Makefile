@@ -1,6 +1,6 @@
 # What one can do with this tree. Needs Python 3.11 or newer and make; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix bench check format docs lock clean
+.PHONY: help demo test matrix bench drill check format docs lock clean
 
 PORT ?= 8000
 export PORT
@@ -29,10 +29,14 @@ check:  ## Lint, format, layers, dependencies, templates, spelling, types, migra
 	@.ci/bootstrap dev types
 	@.venv/bin/python .ci/check
 
-bench:  ## Measure what the app costs, against plain Django (3 minutes; BENCH=--quick for a look)
+bench:  ## Measure what the app costs, against plain Django (10 minutes; BENCH=--quick for a look)
 	@.ci/system-packages
 	@.ci/bootstrap dev
 	@.venv/bin/python -m tests.bench $(BENCH)
+
+drill:  ## Attack the demo's login in a throwaway database, with and without the app (DRILL=--full)
+	@.ci/bootstrap runtime
+	@.venv-demo/bin/python manage.py hardening_drill $(DRILL)
 
 format:  ## Put the code into its format, mending what can be mended
 	@.ci/bootstrap dev
