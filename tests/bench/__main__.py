@@ -2,21 +2,25 @@
 
 Starts one child a database (`tests.bench.measure`), prints a table and, with `--json`, writes
 
-    {"schema": 1,
+    {"schema": 2,
      "date": "2026-01-31",                                   UTC
      "machine": {"cores": 2, "python": "3.11.7", "django": "5.2.19", "load": 0.4},
      "rounds": 60,
      "results": [{
-       "database": {"vendor": "sqlite", "version": [3, 40, 1]},
+       "database": {"vendor": "sqlite", "version": [3, 40, 1], "store": "database" or "redis"},
        "control": {"value": 1.0, "low": 0.99, "high": 1.01},  plain Django against itself
        "scenarios": [{
          "name", "label", "rounds",
          "plain": null, or as "guarded",
          "guarded": {"median", "lower", "upper": microseconds, quartiles,
-                     "queries", "transaction", "ours": counts, "statements": [SQL]},
+                     "cpu": microseconds of the processor, median,
+                     "queries", "transaction", "ours", "hashes", "connections": counts,
+                     "statements": [SQL]},
          "compared_with": the scenario whose plain times the ratio is over,
          "ratio": {"value", "low", "high"},
-         "limits": {"ratio", "queries", "extra_queries"}}]}]}   null: none
+         "limits": {"ratio", "queries", "extra_queries"}}],  null: none
+       "names": [{"stage", "side", "known", "unknown": times as above, "ratio", "limit"}],
+       "cpu": [{"name": of a scenario, times as above, "cheaper": times less, "limit"}]}]}
 
 What is compared, and why within one process, says `tests.bench.sides`; how, `tests.bench.measure`.
 
@@ -40,11 +44,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tests import postgres, redis
 from tests.bench import report
-from tests.postgres import Server, programs
+from tests.servers import DatabaseServer
 
 ROUNDS = 60
 QUICK_ROUNDS = 5
+REDIS = "+redis"
+DATABASES = ("sqlite", "sqlite+redis", "postgresql", "postgresql+redis")
+ALL = ("sqlite", "postgresql", "postgresql+redis")  # what sites run
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -55,15 +63,16 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     found: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "date": datetime.now(tz=UTC).date().isoformat(),
         "machine": machine(),
         "rounds": rounds,
         "results": [],
     }
-    for name in ("sqlite", "postgresql") if given.database == "all" else (given.database,):
-        if name == "postgresql" and programs() is None:
-            sys.stderr.write("PostgreSQL is not installed: not measured\n")
+    for name in ALL if given.database == "all" else (given.database,):
+        lacking = missing(name)
+        if lacking:
+            sys.stderr.write(f"{lacking} is not installed: {name} not measured\n")
             continue
         found["results"].append(measured(name, rounds))
     sys.stdout.write("\n".join([*said(found), ""]))
@@ -71,7 +80,7 @@ def main(arguments: list[str]) -> int:
         Path(given.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if given.docs:
         into_docs(found)
-    broken = [one for result in found["results"] for one in result["scenarios"] if over(one)]
+    broken = any(report.any_over(result) for result in found["results"])
     return 1 if given.strict and broken else 0
 
 
@@ -80,7 +89,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--database", choices=("sqlite", "postgresql", "all"), default="all")
+    parser.add_argument("--database", choices=(*DATABASES, "all"), default="all")
     parser.add_argument("--rounds", type=int, help=f"rounds of each scenario; default {ROUNDS}")
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: a look, no proof"
@@ -93,9 +102,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def over(entry: dict[str, Any]) -> bool:
-    """True if a scenario breaks one of its limits."""
-    return report.verdict(entry).over
+def missing(name: str) -> str | None:
+    """Return what this machine lacks to measure there, or `None`."""
+    lacking = postgres.missing() if name.startswith("postgresql") else None
+    return lacking or (redis.missing() if name.endswith(REDIS) else None)
 
 
 def machine() -> dict[str, Any]:
@@ -114,10 +124,10 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
     Raises:
         SystemExit: If the child failed; it has said why.
     """
-    with database(name) as address:
+    with database(name.removesuffix(REDIS)) as address, rates(name) as url:
         child = subprocess.run(
             [sys.executable, "-m", "tests.bench.measure", "--rounds", str(rounds)],
-            env={**os.environ, "HARDENING_TESTS_DATABASE": address},
+            env={**os.environ, "HARDENING_TESTS_DATABASE": address, "HARDENING_BENCH_STORE": url},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             check=False,
@@ -134,7 +144,23 @@ def database(name: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="hardening-bench-") as folder:
             yield f"{folder}/bench.sqlite3"
         return
-    server = Server()
+    with running(postgres.Server()) as url:
+        yield url
+
+
+@contextmanager
+def rates(name: str) -> Iterator[str]:
+    """Lend a Redis of our own to what is measured with one; else an empty text."""
+    if not name.endswith(REDIS):
+        yield ""
+        return
+    with running(redis.Server()) as url:
+        yield url
+
+
+@contextmanager
+def running(server: DatabaseServer) -> Iterator[str]:
+    """Run a server, and stop it afterwards."""
     try:
         server.start()
         yield server.url
@@ -147,8 +173,9 @@ def said(found: dict[str, Any]) -> Iterator[str]:
     for result in found["results"]:
         yield ""
         yield f"{report.title(result)}: {found['rounds']} rounds; {about(found, result)}"
-        yield from report.aligned(report.table(result))
-    yield ""
+        for table in (report.table, report.names, report.cpu):
+            yield from report.aligned(table(result))
+            yield ""
     yield from report.NOTES
 
 
@@ -170,7 +197,8 @@ def into_docs(found: dict[str, Any]) -> None:
     for result in found["results"]:
         lines += [f"### {report.title(result)}", ""]
         lines += [f"{found['date']}, {found['rounds']} rounds; {about(found, result)}.", ""]
-        lines += [*report.markdown(report.table(result)), ""]
+        for table in (report.table, report.names, report.cpu):
+            lines += [*report.markdown(table(result)), ""]
     PAGE.write_text(f"{before}{chr(10).join([*lines, END])}{after}", encoding="utf-8")
 
 

@@ -12,10 +12,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from hardening import testing
+from hardening import browser_cookie, testing
 from hardening.models import Account, Factor, RolePolicy
 from hardening.models.factor import NEVER_SPENT
 from tests.bench.sides import Answer, Request, Side
@@ -27,6 +28,7 @@ ARGON2 = "django.contrib.auth.hashers.Argon2PasswordHasher"
 LOGIN = "/login/"
 OUR_LOGIN = "/security/login/"
 VERIFY = "/security/verify/"
+DEVICE = browser_cookie.NAME  # of plain HTTP
 
 
 def populate() -> None:
@@ -48,9 +50,9 @@ def populate() -> None:
     testing.enrol(armed)
 
 
-def password_of(name: str, *, page: str = LOGIN) -> Request:
+def password_of(name: str, *, page: str = LOGIN, cookies: dict[str, str] | None = None) -> Request:
     """Return the request that gives a name and its password."""
-    return Request(page, form={"username": name, "password": PASSWORD})
+    return Request(page, form={"username": name, "password": PASSWORD}, cookies=cookies or {})
 
 
 def sign_in(side: Side, name: str) -> dict[str, str]:
@@ -59,6 +61,12 @@ def sign_in(side: Side, name: str) -> dict[str, str]:
     if side.name == "guarded" and name == "armed":
         return session_cookie(side.send(code_of(name, cookie)))
     return cookie
+
+
+def device_of(side: Side, name: str) -> dict[str, str]:
+    """Sign somebody in and return the cookie of a browser that is known from then on."""
+    cookies = side.send(password_of(name)).cookies
+    return {DEVICE: cookies[DEVICE]} if DEVICE in cookies else {}
 
 
 def park(side: Side, name: str) -> Request:
@@ -102,6 +110,16 @@ def real_hash() -> Iterator[None]:
     """Hash passwords as Django recommends."""
     with override_settings(PASSWORD_HASHERS=[ARGON2]):
         yield
+
+
+@contextmanager
+def atomic_requests() -> Iterator[None]:
+    """Run each view in a transaction, which takes back what is written on its connection."""
+    connection.settings_dict["ATOMIC_REQUESTS"] = True
+    try:
+        yield
+    finally:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
 
 
 @contextmanager

@@ -9,11 +9,25 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Of some requests: by the clock, and by the processor; nanoseconds."""
+
+    took: tuple[int, ...] = ()
+    cpu: tuple[int, ...] = ()
+
+    def __add__(self, more: Times) -> Times:
+        return Times(self.took + more.took, self.cpu + more.cpu)
+
+
+Taken = dict[str, list[dict[str, Times]]]  # scenario → its rounds → side
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,11 @@ def spread(times: Sequence[int]) -> Spread:
     """Return median and quartiles of some times."""
     lower, middle, upper = quantiles(times, n=4) if len(times) > 1 else (times[0],) * 3
     return Spread(middle, lower, upper)
+
+
+def micro(times: Sequence[int]) -> dict[str, float]:
+    """Return median and quartiles in microseconds, for the JSON."""
+    return {key: round(value / 1000, 1) for key, value in asdict(spread(times)).items()}
 
 
 def ratio(rounds: Sequence[Round], *, seed: int = 0) -> Ratio:

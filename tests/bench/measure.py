@@ -5,8 +5,8 @@ small batch each, so that whatever slows the machine down for a while slows both
 are shuffled within a round. The garbage collector stays on, since a request pays for what it
 leaves; what was made before a batch is collected before it.
 
-Statements are counted apart from the times, exactly, at the cursor. A *query* reads or writes
-rows; what opens, closes and nests transactions is counted beside it.
+Statements and hashes are counted apart from the times, exactly (`counted`). Times are of the clock
+and, for what is compared by it, of the processor.
 
 The trap: times of two processes, or of two moments, are not comparable; only ratios of one round
 are. And a page that answers something else is fast: every answer is looked at.
@@ -29,19 +29,19 @@ from typing import Any
 import django
 from django.core.management import call_command
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.bench.settings"
 django.setup()
 
-from tests.bench import data, figures  # noqa: E402 - Django first
-from tests.bench.figures import Round  # noqa: E402
+from hardening.throttle import store  # noqa: E402 - Django first
+from tests.bench import comparing, counted, data, figures, guessing  # noqa: E402
+from tests.bench.counted import Counted  # noqa: E402
+from tests.bench.figures import Round, Taken, Times  # noqa: E402
 from tests.bench.scenarios import SCENARIOS, Scenario  # noqa: E402
 from tests.bench.sides import Answer, Side  # noqa: E402
 
 WARM = 3
 CONTROL = SCENARIOS[0].name  # on which plain Django is measured against itself
-TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ")
 
 
 class WrongAnswerError(Exception):
@@ -80,30 +80,31 @@ class Bench:
             raise WrongAnswerError(message)
         return answer
 
-    def batch(self, scenario: Scenario, side: Side) -> list[int]:
+    def batch(self, scenario: Scenario, side: Side) -> Times:
         """Return the times of one batch; the request after the switch is not among them."""
         side.enter()
         self.once(scenario, side)
         gc.collect()
-        return [self.once(scenario, side).took for _ in range(scenario.batch)]
+        answers = [self.once(scenario, side) for _ in range(scenario.batch)]
+        return Times(tuple(one.took for one in answers), tuple(one.cpu for one in answers))
 
-    def round(self, scenario: Scenario, chance: random.Random) -> dict[str, tuple[int, ...]]:
+    def round(self, scenario: Scenario, chance: random.Random) -> dict[str, Times]:
         """Return the times of one round by side, measured there and back."""
         order = list(self.sides(scenario))
         chance.shuffle(order)
-        times: dict[str, tuple[int, ...]] = defaultdict(tuple)
+        times: dict[str, Times] = defaultdict(Times)
         for side in (*order, *reversed(order)):
-            times[side.name] += tuple(self.batch(scenario, side))
+            times[side.name] += self.batch(scenario, side)
         return times
 
     def control(self, scenario: Scenario) -> Round:
         """Return a round of plain Django against itself: what is not 1.00 there is noise."""
-        first, second, third, fourth = (self.batch(scenario, self.plain) for _ in range(4))
+        first, second, third, fourth = (self.batch(scenario, self.plain).took for _ in range(4))
         return Round(plain=(*first, *fourth), guarded=(*second, *third))
 
 
-def statements(bench: Bench, scenario: Scenario, side: Side) -> list[str]:
-    """Return the statements of one request, none of those that prepare it.
+def count(bench: Bench, scenario: Scenario, side: Side) -> Counted:
+    """Return what one request counts for, with nothing of what prepares it.
 
     Raises:
         WrongAnswerError: If the answer is not the one that is meant.
@@ -111,31 +112,25 @@ def statements(bench: Bench, scenario: Scenario, side: Side) -> list[str]:
     side.enter()
     bench.once(scenario, side)
     request = scenario.ask(side, bench.cookies[scenario.name, side.name])
-    with CaptureQueriesContext(connection) as caught:
+    guessing.lot_begins()
+    with counted.counting() as found:
         answer = side.send(request)
     if not scenario.proof(answer):
         raise WrongAnswerError(scenario.name)
-    return [query["sql"] for query in caught.captured_queries]
-
-
-def counted(said: Sequence[str]) -> dict[str, int]:
-    """Tell queries from what frames transactions, and how many of them name a table of ours."""
-    frames = sum(sql.upper().startswith(TRANSACTION) for sql in said)
-    ours = sum("hardening_" in sql for sql in said)
-    return {"queries": len(said) - frames, "transaction": frames, "ours": ours}
+    return found
 
 
 def measure(bench: Bench, rounds: int, *, seed: int, show: Callable[[str], None]) -> dict[str, Any]:
     """Measure everything; return the control's ratio and one entry a scenario, in their order."""
     chance = random.Random(seed)
-    entries, controls = [], []
+    entries, controls, everything = [], [], {}
     for phase, listed in groupby(SCENARIOS, key=lambda one: one.phase):
         scenarios = tuple(listed)
         with phase():
             for scenario in scenarios:
                 bench.prepare(scenario)
             said = {
-                (scenario.name, side.name): statements(bench, scenario, side)
+                (scenario.name, side.name): count(bench, scenario, side)
                 for scenario in scenarios
                 for side in bench.sides(scenario)
             }
@@ -143,11 +138,14 @@ def measure(bench: Bench, rounds: int, *, seed: int, show: Callable[[str], None]
             times, noise = take(bench, scenarios, rounds, chance, show)
             gc.unfreeze()
         controls += noise
+        everything |= times
         entries += [entry(scenario, times, said) for scenario in scenarios]
-    return {"control": asdict(figures.ratio(controls)), "scenarios": entries}
-
-
-Times = dict[str, list[dict[str, tuple[int, ...]]]]
+    return {
+        "control": asdict(figures.ratio(controls)),
+        "scenarios": entries,
+        "names": comparing.names(everything),
+        "cpu": comparing.cpu(everything),
+    }
 
 
 def take(
@@ -156,9 +154,9 @@ def take(
     rounds: int,
     chance: random.Random,
     show: Callable[[str], None],
-) -> tuple[Times, list[Round]]:
+) -> tuple[Taken, list[Round]]:
     """Return the times of every round of these scenarios, and the rounds of the control."""
-    times: Times = defaultdict(list)
+    times: Taken = defaultdict(list)
     noise: list[Round] = []
     for index in range(rounds):
         show(f"{scenarios[0].phase.__name__}: round {index + 1} of {rounds}")
@@ -170,9 +168,7 @@ def take(
     return times, noise
 
 
-def entry(
-    scenario: Scenario, times: Times, said: dict[tuple[str, str], list[str]]
-) -> dict[str, Any]:
+def entry(scenario: Scenario, times: Taken, said: dict[tuple[str, str], Counted]) -> dict[str, Any]:
     """Return what the JSON says of one scenario."""
     taken = times[scenario.name]
     found: dict[str, Any] = {
@@ -186,7 +182,7 @@ def entry(
         found["plain"] = side_of(taken, "plain", said[scenario.name, "plain"])
     compared = taken if not scenario.alone else times[scenario.yardstick]
     pairs = [
-        Round(plain=one["plain"], guarded=other["guarded"])
+        Round(plain=one["plain"].took, guarded=other["guarded"].took)
         for one, other in zip(compared, taken, strict=True)
     ]
     found["compared_with"] = scenario.yardstick or scenario.name
@@ -195,22 +191,25 @@ def entry(
     return found
 
 
-def side_of(
-    taken: Sequence[dict[str, tuple[int, ...]]], name: str, said: Sequence[str]
-) -> dict[str, Any]:
-    """Return times in microseconds, and what one request said to the database."""
-    spread = figures.spread([time for one in taken for time in one[name]])
-    micro = {key: round(value / 1000, 1) for key, value in asdict(spread).items()}
-    return {**micro, **counted(said), "statements": list(said)}
+def side_of(taken: Sequence[dict[str, Times]], name: str, said: Counted) -> dict[str, Any]:
+    """Return times in microseconds, and what one request counts for."""
+    times = sum((one[name] for one in taken), start=Times())
+    cpu = figures.micro(times.cpu)["median"]
+    return {**figures.micro(times.took), "cpu": cpu, **said.asdict()}
 
 
 def limits_of(scenario: Scenario) -> dict[str, Any]:
     """Return the limits that hold on this database."""
     return {
         "ratio": scenario.limits.get(connection.vendor),
-        "queries": scenario.queries,
+        "queries": scenario.queries.get(kept_in()),
         "extra_queries": scenario.extra,
     }
+
+
+def kept_in() -> str:
+    """Return where the rates are kept, as the table's title and the limits say it."""
+    return "redis" if getattr(store.current(), "remote", False) else "database"
 
 
 def main() -> None:
@@ -223,10 +222,12 @@ def main() -> None:
     show("making tables")
     call_command("migrate", verbosity=0)
     data.populate()
+    guessing.populate()
     bench = Bench(Side("plain"), Side("guarded"))
     found = measure(bench, given.rounds, seed=given.seed, show=show)
     show("")
-    database = {"vendor": connection.vendor, "version": list(connection.get_database_version())}
+    version = list(connection.get_database_version())
+    database = {"vendor": connection.vendor, "version": version, "store": kept_in()}
     json.dump({"database": database, **found}, sys.stdout)
 
 

@@ -16,13 +16,22 @@ HEAD = (
     "queries",
     "ours",
     "limit",
+    "hashes",
     "",
 )
+NAMES_HEAD = ("", "known, µs", "unknown, µs", "known / unknown", "95 % range", "limit", "")
+CPU_HEAD = ("", "processor, µs", "times less", "limit", "")
+STAGES = {
+    "failed_hash": "Checked and wrong",
+    "refused_account": "Refused by account",
+    "refused_address": "Refused by address",
+}
+SIDES = {"plain": "plain Django", "guarded": "guarded"}
 NOTES = (
     "Times are medians with quartiles. The ratio is that of the medians; its range is a bootstrap",
     "over rounds. Queries are rows read or written, `+` what opens and closes transactions; `ours`",
     "are those that name a table of the app, the query for the user among them.",
-    "† no such request in plain Django: compared with its login.",
+    "† no such request in plain Django: compared with its login, a refused try with a failed one.",
 )
 
 
@@ -81,8 +90,65 @@ def _row(entry: dict[str, Any]) -> list[str]:
         " → ".join(f"{one['queries']} + {one['transaction']}" for one in (plain, guarded) if one),
         str(guarded["ours"]),
         "" if most is None else f"≤ {most}",
+        " → ".join(str(one["hashes"]) for one in (plain, guarded) if one),
         verdict(entry).word,
     ]
+
+
+def names(result: dict[str, Any]) -> list[list[str]]:
+    """Return the cells of the table of known against unknown names."""
+    rows = [list(NAMES_HEAD)]
+    for one in result["names"]:
+        ratio, ours = one["ratio"], one["side"] == "guarded"
+        rows.append(
+            [
+                f"{STAGES[one['stage']]}, {SIDES[one['side']]}",
+                _times(one["known"]),
+                _times(one["unknown"]),
+                f"{ratio['value']:.3f}",
+                f"{ratio['low']:.3f} to {ratio['high']:.3f}",
+                f"± {one['limit']:.2f}" if ours else "",
+                ("OVER" if is_telling(one) else "ok") if ours else "",
+            ]
+        )
+    return rows
+
+
+def is_telling(one: dict[str, Any]) -> bool:
+    """True if the guarded side's time tells known from unknown names."""
+    return one["side"] == "guarded" and round(abs(one["ratio"]["value"] - 1), 3) > one["limit"]
+
+
+def cpu(result: dict[str, Any]) -> list[list[str]]:
+    """Return the cells of the table of what a try takes of the processor."""
+    labels = {entry["name"]: entry["label"] for entry in result["scenarios"]}
+    return [
+        list(CPU_HEAD),
+        *(
+            [
+                labels[one["name"]],
+                _times(one),
+                f"{one['cheaper']:.0f}" if one["limit"] else "",
+                f"≥ {one['limit']}" if one["limit"] else "",
+                ("OVER" if is_dear(one) else "ok") if one["limit"] else "",
+            ]
+            for one in result["cpu"]
+        ),
+    ]
+
+
+def is_dear(one: dict[str, Any]) -> bool:
+    """True if a refused try takes more of the processor than it may."""
+    return bool(one["limit"]) and one["cheaper"] < one["limit"]
+
+
+def any_over(result: dict[str, Any]) -> bool:
+    """True if anything measured on one database breaks a limit."""
+    return (
+        any(verdict(entry).over for entry in result["scenarios"])
+        or any(is_telling(one) for one in result["names"])
+        or any(is_dear(one) for one in result["cpu"])
+    )
 
 
 def _times(side: dict[str, Any]) -> str:
@@ -114,4 +180,5 @@ def title(result: dict[str, Any]) -> str:
     database = result["database"]
     names = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
     version = ".".join(str(part) for part in database["version"])
-    return f"{names.get(database['vendor'], database['vendor'])} {version}"
+    beside = ", rates in Redis" if database["store"] == "redis" else ""
+    return f"{names.get(database['vendor'], database['vendor'])} {version}{beside}"

@@ -24,6 +24,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 
+# Where rates are kept: in the database, or in the Redis that `tests.bench` has started.
+if os.environ.get("HARDENING_BENCH_STORE"):
+    HARDENING = {"THROTTLE_STORE": os.environ["HARDENING_BENCH_STORE"]}
+
 # Events are written to a log on a real site, so the guarded side pays for that too.
 LOGGING = {
     "version": 1,
