@@ -76,6 +76,7 @@ LOGIN_URL = "hardening:login"  # hardening
 LOGIN_REDIRECT_URL = "backstage:my"
 LOGOUT_REDIRECT_URL = "backstage:home"
 PASSWORD_HASHERS = [
+    "hardening.hashers.Argon2idHasher",  # hardening
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -129,6 +130,9 @@ else:
     EMAIL_BACKEND = _FILES
     EMAIL_FILE_PATH = MAIL_DIR
 DEFAULT_FROM_EMAIL = "Backstage <no-reply@backstage.example>"
+# Told when attack mode begins and ends. Newer Djangos take the bare address.
+_OPERATORS = "operators@backstage.example"
+ADMINS = [_OPERATORS] if django.VERSION >= (6, 0) else [("Operators", _OPERATORS)]
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -13,10 +13,12 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 
 from hardening import facts, host, sessions
 from hardening.audit import Where
+from hardening.core.throttle import SECOND_US
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import recovery, totp
 from hardening.flows import login, record
-from hardening.models import SecurityEvent
+from hardening.models import SecurityEvent, ThrottleCell
+from hardening.models.throttle import TATS
 from tests.visitor import NOW, STEP
 
 HERE = Where(address="192.0.2.7", session="0123456789abcdef")
@@ -37,6 +39,7 @@ __all__ = [
     "logged_in",
     "names",
     "new_session",
+    "owed",
     "parked",
     "reread",
     "signed_in",
@@ -71,7 +74,7 @@ def logged_in(user, *, session=None):
     return session
 
 
-def signed_in(user, *proofs, now=NOW):
+def signed_in(user, *proofs, known_browser=True, now=NOW):
     """Return a live session that has proven the password and `proofs`: (kind, factor id) each."""
     session = logged_in(user)
     who = facts.fresh(user).who()
@@ -85,6 +88,7 @@ def signed_in(user, *proofs, now=NOW):
             site_epoch=who.site_epoch,
             proofs=tuple(Proof(kind, now, who.account_epoch, pk) for kind, pk in kinds),
             started=now,
+            known_browser=known_browser,
         ),
     )
     session.save()
@@ -127,3 +131,9 @@ def events_of(flow, *args, **kwargs):
 def names(said):
     """Return the names of recorded events."""
     return [event.event for event in said]
+
+
+def owed(now=NOW):
+    """Return for how many microseconds any budget still owes something; 0: nothing was charged."""
+    charged = [max(tats) for tats in ThrottleCell.objects.values_list(*TATS)]
+    return max(0, *charged, now * SECOND_US) - now * SECOND_US

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.mail.utils import DNS_NAME
+from django.test import override_settings
 from hypothesis import settings as hypothesis_settings
 
-from tests import guard
+from tests import guard, redis
 from tests.harness import MissingPart
 from tests.visitor import NOW, PASSWORD, Visitor
 
@@ -38,6 +42,19 @@ def _nothing_outside() -> Iterator[None]:
 def _empty_cache() -> None:
     """Start with an empty cache: pytest-randomly must not make tests meet each other there."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_counted_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start as a process does: what one keeps of tries would make the next test's statements.
+
+    Nor is any test the minute's first, which clears away what is over.
+    """
+    if not apps.is_installed("hardening"):
+        return  # a site from before
+    for name in ("attempted", "flows.attempts", "throttle.store", "throttle.tally"):
+        import_module(f"hardening.{name}").clear()
+    monkeypatch.setattr("hardening.throttle.tidying.TIDY_SECONDS", sys.maxsize)
 
 
 @pytest.fixture
@@ -102,3 +119,32 @@ def read_qr(part: Callable[..., str]) -> Callable[[Path], str]:
         return done.stdout.strip()
 
     return read
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[redis.Server]:
+    if redis.missing():
+        raise MissingPart(redis.missing())
+    server = redis.Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_server(_redis: redis.Server) -> Iterator[redis.Server]:
+    """Return a running Redis that holds no counter; a test may halt and start it."""
+    with override_settings(HARDENING={"THROTTLE_STORE": _redis.url}):
+        import_module("hardening.throttle.store").clear()
+    yield _redis
+    _redis.start_again()
+
+
+@pytest.fixture
+def on_redis(redis_server: redis.Server, settings) -> redis.Server:
+    """Let the throttle keep rates in Redis; return the server."""
+    given = getattr(settings, "HARDENING", {})
+    settings.HARDENING = {**given, "THROTTLE_STORE": redis_server.url}
+    return redis_server

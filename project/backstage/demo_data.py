@@ -58,7 +58,7 @@ ACCOUNTS = (
     Account(
         "staff",
         "quartz-thimble-92-heron",
-        "looks after artists and teams in the admin",
+        "looks after artists, teams and lock-outs in the admin",
         is_staff=True,
         permissions=(
             "backstage.view_user",
@@ -71,6 +71,8 @@ ACCOUNTS = (
             "backstage.delete_membership",
             "backstage.view_revision",
             "hardening.view_rolepolicy",
+            "hardening.view_throttlecell",
+            "hardening.lift_throttle",
         ),
     ),
     Account(

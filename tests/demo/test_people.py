@@ -93,7 +93,10 @@ def test_seeding_leaves_what_people_changed(seeded):
 def test_seeding_says_what_to_try_at_the_right_port(db):
     printed = seed_by_command(port="8123")
     assert "http://localhost:8123/mailbox/" in printed
-    assert "http://localhost:8123/admin/" in printed
+    for part in ("/admin/", "/admin/hardening/throttlecell/"):
+        assert f"http://localhost:8123{part}" in printed
+    assert "manage.py attack_backstage" in printed
+    assert "make drill" in printed
     for account in demo_data.ACCOUNTS:
         assert account.password in printed
 

@@ -18,6 +18,8 @@ from django.test import override_settings
 
 from hardening import checks, conf, signals, urls
 from hardening.audit import Event
+from hardening.conf import limits, readers
+from hardening.core.throttle import Limits
 from hardening.core.values import NoteKind, Reason, Verdict
 from hardening.flows import steps
 
@@ -77,9 +79,28 @@ def test_every_setting_is_described_and_no_other():
     assert named(section(page("settings.md"), "## Keys")) == set(conf._READERS)
 
 
+def test_every_limit_is_described_with_its_default_and_no_other():
+    listed = section(page("settings.md"), "## Limits on guessing")
+    assert named(listed) == set(limits._LIMIT_READERS)
+    for cells in rows(listed):
+        key, default = cells[0].strip("`"), ast.literal_eval(cells[2].strip("`"))
+        with override_settings(HARDENING={"THROTTLE": {key: default}}):
+            read = getattr(conf.conf().THROTTLE, key)
+        assert numbers(read) == numbers(getattr(Limits(), key)), key
+        if isinstance(default, dict):
+            assert set(default) == set(limits._BACKOFF_READERS)
+
+
+def numbers(limited):
+    """Return the numbers of an account's limit or of rates, whose names only tell them apart."""
+    if isinstance(limited, tuple):
+        return [(rule.limit, rule.period_us) for rule in limited]
+    return limited
+
+
 def test_every_key_of_a_policy_is_described_and_no_other():
     described = named(section(page("settings.md"), "## A policy of the floor"))
-    assert described == set(conf._POLICY_READERS)
+    assert described == set(readers._POLICY_READERS)
 
 
 def test_the_defaults_described_are_the_defaults():
@@ -203,6 +224,9 @@ def codes_answered():
                 for key, value in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "code":
                         codes |= {value.value} if isinstance(value, ast.Constant) else set()
+            match node:
+                case ast.Call(func=ast.Name(id="_told_to_wait"), args=[_, _, code, *_]):
+                    codes.add(code.value)
     return codes
 
 
@@ -213,6 +237,15 @@ def test_every_json_code_is_described_and_no_other():
 def test_every_url_name_is_described_and_no_other():
     existing = {pattern.name for pattern in urls.urlpatterns}
     assert named(section(page("pages.md"), "## URLs")) == existing
+
+
+def test_every_rate_of_our_pages_is_described_and_no_other():
+    described = {
+        cells[0].strip("`"): cells[1].strip("`")
+        for cells in rows(section(page("howto/rate-limits.md"), "## Our own pages"))
+    }
+    views = {pattern.name: pattern.callback.view_class for pattern in urls.urlpatterns}
+    assert described == {name: view.rate for name, view in views.items() if hasattr(view, "post")}
 
 
 def test_pages_that_take_json_exist():

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 APP = ROOT / "hardening"
 
 # Settings are read in conf, its neighbour host, checks and models; time enters once, at a door.
-SETTINGS_READERS = ("conf", "host", "checks", "models", "migrations", "testing")
+SETTINGS_READERS = ("conf", "host", "checks", "models", "migrations", "testing", "drill")
 CLOCK_READERS = (
     *("access", "admin", "backends", "checks", "context_processors", "contrib", "management"),
     *("middleware", "migrations", "outgoing", "receivers", "templatetags", "testing", "views"),

@@ -40,6 +40,20 @@ What to try at {site}/
 3. Sign in as "staff" at {site}/admin/. The admin's own sign-in page is guarded as well.
    "admin" is a superuser and sets the policies at {site}/admin/hardening/rolepolicy/
 
+4. Guess. Type six wrong passwords for "fan" in a private window:
+   - a page says how long to wait, as for a name that nobody has; the right password waits too
+     (the first wait is half a minute, and each wrong password after it doubles the next)
+   - it offers a link by mail (at {site}/mailbox/), which ends the wait in that window
+   - in the window where "fan" has signed in before, "fan" signs in as ever
+   - "staff" sees who has to wait, and lifts it, at {site}/admin/hardening/throttlecell/
+
+5. Try stolen passwords from forty addresses; in another terminal:
+     .venv-demo/bin/python manage.py attack_backstage
+   Attack mode begins: a password alone opens nothing where no code was ever proven before.
+
+6. "make drill" in another terminal attacks this site's login in a throwaway database, with the
+   app and without it, and prints what got through. It takes some minutes.
+
 No phone at hand? "Can't scan?" on the page shows the key; `oathtool --totp -b KEY` makes codes.
 To start afresh, stop the site and delete the folder {data}
 """
