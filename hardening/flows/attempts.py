@@ -26,14 +26,12 @@ from django.db import Error
 from hardening import audit, devices, facts, host, signals
 from hardening.audit import NOWHERE, Event, Where
 from hardening.conf import conf
-from hardening.core.addresses import budget_prefix
 from hardening.core.names import canonical, is_storable
-from hardening.core.throttle import DEVICE_CAP, SECOND_US, Backoff, Limits
-from hardening.flows import attack, challenge
+from hardening.core.throttle import SECOND_US
+from hardening.flows import attack, charges
 from hardening.flows.notices import once_a_day, tell
 from hardening.models import Account, counting
 from hardening.models.database import on_commit
-from hardening.models.throttle import TARGET_LENGTH
 from hardening.throttle import database, lookup, store, subjects
 from hardening.throttle.budgets import Budget, Refused, Taken
 from hardening.throttle.sampling import Sampling
@@ -41,11 +39,8 @@ from hardening.throttle.sampling import Sampling
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hardening.devices import Device
     from hardening.facts import Facts
 
-# No waits; at the cap the device counts as unknown (throttle.md "Rules").
-DEVICE_BACKOFF = Backoff(free=DEVICE_CAP, cap=DEVICE_CAP)
 SAMPLE_SECONDS = 600
 
 log = logging.getLogger("hardening")
@@ -126,28 +121,28 @@ def start(
         NotMigratedError: If our tables are missing.
     """
     limits = conf().THROTTLE
-    place = _place(address, limits)
+    place = charges.place_of(address, limits)
     held = _early(place, cookie, now_us)
     if isinstance(held, Refused):
         return _refused(Try(None, held), held, where, now_us, later)
     try:
         user = facts.load_user_by_name(name) if is_storable(name) else None
         alone = host.judges_alone()
-        meant = lookup.resolve(name) if user is None else _bears(user, name, alone=alone)
-        owner = _bearer(cookie, meant) if user is None else meant and user
+        meant = lookup.resolve(name) if user is None else charges.borne_by(user, name, alone=alone)
+        owner = charges.bearer_of(cookie, meant) if user is None else meant and user
     except BaseException:  # nothing will be judged
         if held is not None:
             store.current().give_back(held, now_us=now_us)
         raise
-    device, revoked = _device(owner, cookie, now_us), False
+    device, revoked = charges.device_of(owner, cookie, now_us), False
     if device is not None and owner is not None:
-        outcome = store.current().take([_device_budget(device, owner, limits)], now_us=now_us)
+        outcome = store.current().take([charges.of_device(device, owner, limits)], now_us=now_us)
         if outcome.admitted:
             trial = Try(user, outcome, known=True, bearer=(owner.pk, owner.password))
             # The decision knows proven ones alone, and asks others by where they come from.
             return _admitted(trial, None if device.proven else place)
         revoked = isinstance(outcome, Refused) and outcome.capped
-    trial = Try(user, _charge(place, held, _account(name, meant, limits), now_us))
+    trial = Try(user, charges.charge(place, held, charges.account_of(name, meant, limits), now_us))
     _tell_of_outage(now_us, where)
     trial.revoked = revoked
     if isinstance(trial.outcome, Taken):
@@ -239,7 +234,7 @@ def clear() -> None:
 
 def _admitted(trial: Try, place: Budget | None = None) -> Try:
     outcome = trial.outcome
-    looked_at = not trial.known and not _is_remote()
+    looked_at = not trial.known and not charges.is_remote()
     if place is not None and isinstance(outcome, Taken) and not looked_at:
         # What makes an address suspect lies in the database, in rows that nobody has read yet.
         flagged, net_over = database.suspicion(place, now_us=outcome.at_us)
@@ -248,16 +243,6 @@ def _admitted(trial: Try, place: Budget | None = None) -> Try:
         trial.at_risk = True
         on_commit(trial.outlived)
     return trial
-
-
-# --- budgets --------------------------------------------------------------------------------------
-
-
-def _place(address: str | None, limits: Limits) -> Budget | None:
-    if address is None:
-        return None
-    net = challenge.net_of(address)
-    return Budget(subjects.address(budget_prefix(address)), limits.address, net=net)
 
 
 def _early(place: Budget | None, cookie: str | None, now_us: int) -> Taken | Refused | None:
@@ -271,7 +256,7 @@ def _early(place: Budget | None, cookie: str | None, now_us: int) -> Taken | Ref
     """
     if place is None or devices.has_entries(cookie):
         return None
-    if _is_remote():
+    if charges.is_remote():
         return store.current().take([place], now_us=now_us)
     if not _sampled.knows(place.key, now=now_us // SECOND_US):
         return None
@@ -279,71 +264,6 @@ def _early(place: Budget | None, cookie: str | None, now_us: int) -> Taken | Ref
         return database.refusal(place, now_us=now_us)
     except Error:  # who asks for the facts next will say so
         return None
-
-
-def _is_remote() -> bool:
-    return bool(getattr(store.current(), "remote", False))
-
-
-def _charge(
-    place: Budget | None, held: Taken | Refused | None, account: Budget, now_us: int
-) -> Taken | Refused:
-    kept = store.current()
-    if not isinstance(held, Taken):
-        return kept.take([account] if place is None else [place, account], now_us=now_us)
-    outcome = kept.take([account], now_us=now_us)
-    if isinstance(outcome, Refused):
-        kept.give_back(held, now_us=now_us)
-        return outcome
-    return held.with_more(outcome)
-
-
-def _account(name: str, meant: tuple[Any, str] | None, limits: Limits) -> Budget:
-    if meant is None:
-        return Budget(subjects.nobody(canonical(name)), backoff=limits.account)
-    pk, stored = meant
-    target = str(pk)[:TARGET_LENGTH]
-    return Budget(subjects.password(pk, stored), backoff=limits.account, target_pk=target)
-
-
-def _bears(user: Any, name: str, *, alone: bool) -> tuple[Any, str] | None:
-    """Return whom a try at an exact name is charged to; `None`: to the name, which nobody owns.
-
-    Our own backend judges this account. Another may take the name for somebody else's, and its
-    guesses must not be charged to an account, or a device, of whoever guesses.
-    """
-    if not alone and lookup.may_mean_another(name, user.pk):
-        return None
-    return user.pk, user.password
-
-
-def _bearer(cookie: str | None, meant: tuple[Any, str] | None) -> Any:
-    """Return whom a device may be known to, where she typed what only another backend takes.
-
-    Nobody can make a cookie that names an account, so the query more tells nothing to strangers.
-    """
-    if meant is None or not devices.is_about(cookie, meant[0]):
-        return None
-    return facts.load_user(meant[0])
-
-
-def _device(user: Any, cookie: str | None, now_us: int) -> Device | None:
-    if user is None:
-        return None
-    who = facts.attached(user).who()
-    return devices.find(
-        cookie,
-        user.pk,
-        password=user.password,
-        account_epoch=who.account_epoch,
-        site_epoch=who.site_epoch,
-        now=now_us // SECOND_US,
-    )
-
-
-def _device_budget(device: Device, user: Any, limits: Limits) -> Budget:
-    key = subjects.device(device.nonce, user.pk)
-    return Budget(key, limits.device, DEVICE_BACKOFF)
 
 
 def _tell_of_outage(now_us: int, where: Where) -> None:

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
 
 from hardening import policies, roles
-from hardening.flows import unguarded
+from hardening.flows import attack, unguarded
 from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
 from hardening.models.database import alias
 from hardening.moments import moment
@@ -71,6 +71,7 @@ def _policy(policy: policies.Policy, users: Any, *, from_floor: bool) -> dict[st
 
 def prune(*, now: int) -> dict[str, int]:
     """Delete finished sign-ins, expired tickets and counters; return how many of each."""
+    attack.lapse(now=now)  # where nobody signs in meanwhile, its end is told here
     old = EnrolmentTicket.objects.filter(expires_at__lt=moment(now) - KEEP_TICKETS)
     return {
         "sign-ins": ParkedLogin.objects.prune(now=now),

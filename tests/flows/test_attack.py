@@ -7,7 +7,7 @@ import pytest
 from hardening import facts, signals
 from hardening.audit import Event
 from hardening.core.throttle import ALARM_FAILURES
-from hardening.flows import attack
+from hardening.flows import attack, status
 from hardening.flows.attack import ATTACK_SECONDS
 from hardening.models import SecurityEvent, SiteState, Tally
 from hardening.throttle import tally
@@ -143,6 +143,14 @@ def test_it_is_over_half_an_hour_after_the_last_alarm(changes, mailed):
 def test_the_next_quiet_lot_of_tries_notices_that_it_is_over():
     attack.begin(MANY, now=NOW)
     tries(LOT, at=NOW + ATTACK_SECONDS)
+    assert events() == [BEGAN, ENDED]
+
+
+def test_on_a_site_where_nobody_signs_in_clearing_away_notices_that_it_is_over():
+    attack.begin(MANY, now=NOW)
+    status.prune(now=NOW + ATTACK_SECONDS - 1)
+    assert events() == [BEGAN]
+    status.prune(now=NOW + ATTACK_SECONDS)
     assert events() == [BEGAN, ENDED]
 
 
