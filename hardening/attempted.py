@@ -34,7 +34,7 @@ _alone: ContextVar[tuple[Try, ...]] = ContextVar("hardening_tries", default=())
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A try that was not judged. `retry_after` in seconds; `busy`: every hash of us is."""
+    """A try that was not judged. `retry_after` in seconds; `busy`: no place to hash fell free."""
 
     retry_after: int
     busy: bool = False
@@ -135,7 +135,7 @@ def came(request: Any, cookie: str | None, user: Any) -> Came:
 
 
 def _stored_before(request: Any, user: Any) -> str | None:
-    """Return the hash that a try from a known device of this user began with, if there was one."""
+    """Return the hash that a try from a known browser of this user began with, if there was one."""
     bearers = [trial.bearer for trial in _tries(request) if trial.bearer is not None]
     return next((stored for pk, stored in bearers if pk == user.pk), None)
 
@@ -152,7 +152,7 @@ def solve(request: Any) -> None:
 
 
 def is_revoked(request: Any) -> bool:
-    """Whether a try of this request came from a device that is to be forgotten."""
+    """Whether a try of this request came from a browser that is to be forgotten."""
     return any(trial.revoked for trial in _tries(request))
 
 

@@ -127,7 +127,7 @@ def remember_session(
 
 
 def remember_sign_in(request: HttpRequest, user: Any, *, afresh: bool = False) -> None:
-    """Do so after a complete sign-in, if it proved anything to us; SSO has devices of its own.
+    """Do so after a complete sign-in, if it proved anything to us; an SSO knows browsers itself.
 
     Where the password was hashed anew at the sign-in, or changed before its end, the entry that
     this browser came with is none any more; that it was proven, the session remembers.

@@ -8,7 +8,7 @@ base64url without padding (letters, digits, "-" and "_": RFC 6265 §4.1.1):
 The day counts from 1970-01-01 UTC. The account is a keyed digest of nonce and primary key, so an
 entry names nobody, and two browsers of one person have nothing in common. The tag is an
 HMAC-SHA256 over all of that, the epochs of account and site, and the stored password: when one of
-them changes, every device is unknown again. The newest key makes, every key on the ring reads.
+them changes, every browser is unknown again. The newest key makes, every key on the ring reads.
 Rules: throttle.md "Device cookies".
 
 It opens nothing. A known browser has a budget of its own; a proven one is not asked for the
@@ -246,4 +246,13 @@ def _same(one: bytes, other: bytes) -> bool:
     return hmac.compare_digest(one, other)
 
 
-__all__ = ["NONCE_BYTES", "Device", "find", "forget", "has_entries", "issue"]
+__all__ = [
+    "DAY_SECONDS",
+    "NONCE_BYTES",
+    "Device",
+    "find",
+    "forget",
+    "has_entries",
+    "is_about",
+    "issue",
+]

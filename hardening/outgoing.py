@@ -1,4 +1,7 @@
-"""What goes out in place of what a view answered, while a sign-in does not stand.
+"""What goes out in place of what a view answered: where a sign-in waits, or a try was refused.
+
+A request that tried a password is settled here, gets its device cookie if one is due, and leaves
+its errands to be run behind the answer.
 
 The trap: whatever a login view wrote into its answer (a page that says "signed in as …", cookies,
 a token) must not leave while the login is parked; only the CSRF cookie that ``csrf_protect`` put
@@ -50,7 +53,7 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
 
 
 def has_errands(request: HttpRequest) -> bool:
-    """True if a password was tried, or the browser is to be remembered."""
+    """True if a password was tried or refused, something is to be told, or a cookie to be set."""
     noted = vars(request)
     # Written out: every page of the site asks this.
     return (

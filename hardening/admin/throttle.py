@@ -185,7 +185,7 @@ def _above(request: HttpRequest) -> dict[str, Any]:
         "title": _("What has to wait right now"),
         "names": locked.names(now_us=now_us).count(),
         "addresses": locked.addresses(now_us=now_us).count(),
-        "addresses_elsewhere": bool(getattr(store.current(), "remote", False)),
+        "addresses_elsewhere": store.current().remote,
         "attack_until": moment(until) if until else None,
         "attack_since": began.at if began else None,
         "may_lift": request.user.has_perm(LIFT),

@@ -118,7 +118,7 @@ def links_lead_home(**_: Any) -> Iterable[CheckMessage]:
 
 
 def nobody_else_locks_out(**_: Any) -> Iterable[CheckMessage]:
-    """W008: two counters on one login; the other one locks owners out of devices they know."""
+    """W008: two counters on one login; the other one locks owners out of known browsers."""
     listed = (*settings.INSTALLED_APPS, *settings.AUTHENTICATION_BACKENDS, *settings.MIDDLEWARE)
     first_names = dict.fromkeys(str(path).partition(".")[0].lower() for path in listed)
     for name in first_names:

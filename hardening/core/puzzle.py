@@ -18,7 +18,6 @@ import re
 from dataclasses import dataclass
 
 BITS = 18  # a quarter of a million digests: a third of a second to a second on a phone
-MAX_BITS = 32  # the script compares one word of the digest
 NONCE_BYTES = 16
 SEAL_HEX_DIGITS = 32
 LIFETIME_SECONDS = 5 * 60

@@ -1,6 +1,7 @@
-"""How often is too often: the generic cell rate algorithm, one stored integer per key and rule.
+"""How often is too often: rates, failures in a row, and the signs of an attack.
 
-From ITU-T I.371 and the ATM Forum's TM 4.0 ("virtual scheduling"). The integer is the
+Rates are kept by the generic cell rate algorithm (GCRA), one stored integer per key and rule:
+from ITU-T I.371 and the ATM Forum's TM 4.0 ("virtual scheduling"). The integer is the
 *theoretical arrival time* (TAT): the moment from which the key owes nothing any more. A try is
 admitted while the TAT is at most `tolerance_us` ahead of the clock, and moves it by one
 `emission_us`. Every time is an integer of microseconds (`_us`), since 1970 where it is a moment.
@@ -12,6 +13,9 @@ A store that must be right under a race does it in one statement, with the numbe
 
     UPDATE … SET tat = GREATEST(tat, :now) + :emission WHERE tat <= :latest_admissible_tat(now)
     UPDATE … SET tat = tat - :refundable(held)
+
+Failures in a row are a `Count` under a `Backoff`; `Limits` holds all limits of a site. `is_attack`
+looks at the whole site, `Seen` at the accounts that failed at one address, in Unix seconds.
 
 The traps: a refund is not the mirror of a reservation once time has passed (see
 `Rule.refundable_us`), and a `now_us` in seconds opens nothing but closes everything.
@@ -250,14 +254,14 @@ def refund(tat_us: int, rule: Rule, *, held_us: int = 0) -> int:
 
 # --- the limits of a site, and whether it is under attack ---------------------------------------
 
-ADDRESS_RULES = (  # throttle.md: failures from unknown devices, per address
+ADDRESS_RULES = (  # throttle.md: failures from unknown browsers, per address
     Rule("address-5-minutes", 10, 5 * MINUTE_US),
     Rule("address-hour", 30, HOUR_US),
     Rule("address-day", 100, DAY_US),
 )
 NET_FACTOR = 5  # throttle.md: the wider net of an address has five times its limits
-DEVICE_RULES = (Rule("device-hour", 10, HOUR_US),)  # throttle.md: a known device and its account
-DEVICE_CAP = 100  # throttle.md: then the device counts as unknown
+DEVICE_RULES = (Rule("device-hour", 10, HOUR_US),)  # throttle.md: a known browser and its account
+DEVICE_CAP = 100  # throttle.md: then the browser counts as unknown
 MAIL_ADDRESS_RULES = (Rule("mails-address-hour", 20, HOUR_US),)
 MAX_RULES = 3  # of one key: a store has that many columns
 
@@ -283,7 +287,7 @@ class Limits:
     account: Backoff = Backoff()
 
 
-ALARM_FAILURES = 100  # throttle.md: site-wide, from unknown devices, in 10 minutes
+ALARM_FAILURES = 100  # throttle.md: site-wide, from unknown browsers, in 10 minutes
 ALARM_SHARE = 2  # more than one in two tries
 ALARM_USUAL = 3  # or more than three times the usual
 ALARM_WINDOW_US = 10 * MINUTE_US
@@ -291,7 +295,7 @@ ATTACK_MODE_US = 30 * MINUTE_US
 
 
 def is_attack(failures: int, tries: int, usual: float | None) -> bool:
-    """Return whether ten minutes of tries from unknown devices look like an attack.
+    """Return whether ten minutes of tries from unknown browsers look like an attack.
 
     Args:
         failures: How many failed.

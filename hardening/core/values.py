@@ -199,7 +199,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a session or a parked login has shown; device and risk as judged at sign-in."""
+    """What a session or a parked login has shown; browser and risk as judged at sign-in."""
 
     proofs: tuple[Proof, ...] = ()
     account_epoch: int = 0

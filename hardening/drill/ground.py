@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from hardening.drill.population import DAY, FULL_ACCOUNTS
+from hardening.drill.population import DAY
 from hardening.drill.tries import NOBODY, Try
 
 if TYPE_CHECKING:
@@ -100,8 +100,3 @@ def bot(number: int) -> str:
 def in_48(dice: random.Random) -> str:
     """Return an address somewhere in one IPv6 /48: 65,536 networks of one owner."""
     return str(IPv6Address(NETWORK_48 + (dice.getrandbits(16) << 64) + dice.getrandbits(64)))
-
-
-def is_full(people: Population) -> bool:
-    """True for the drill as it is meant, and not a part of it."""
-    return people.accounts >= FULL_ACCOUNTS

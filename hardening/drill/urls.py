@@ -1,4 +1,4 @@
-"""The site's own addresses, and two of the drill's: whose session this is, and Django's login.
+"""The site's own URLs, and two of the drill's: whose session this is, and Django's login.
 
 Made anew for each stage: a site's URLconf may be another one in the next.
 """

@@ -67,7 +67,7 @@ class Facts:
 
     @property
     def account(self) -> Account | None:
-        """The account's row as far as its address goes; `None` where none was recorded yet."""
+        """The account's row as far as its e-mail address goes; `None` where none was recorded."""
         sealed = self.columns["account_email"]
         if not sealed:
             return None
@@ -86,7 +86,7 @@ class Facts:
 
     @property
     def attack_until(self) -> int:
-        """Until when unknown devices are asked for more than a password, in Unix seconds."""
+        """Until when unknown browsers are asked for more than a password, in Unix seconds."""
         until: int = self.columns["site_attack_until"]
         return until
 

@@ -2,7 +2,7 @@
 
 It begins when the site's counts say so (`core.throttle.is_attack`), lasts half an hour beyond the
 last alarm, and is a column of the site's row, so each sign-in reads it with the facts. Unknown
-devices are then asked for the mailbox or the second factor; live sessions and known devices are
+browsers are then asked for the mailbox or the second factor; live sessions and known browsers are
 left alone. Operators are told by mail when it begins and when it ends.
 
 The trap: many processes raise the same alarm. One of them changes the row, and tells.
@@ -25,7 +25,7 @@ ATTACK_SECONDS = ATTACK_MODE_US // SECOND_US
 
 
 def note(*, failed: bool, now: int) -> None:
-    """Count a try from an unknown device, and begin or prolong attack mode if need be."""
+    """Count a try from an unknown browser, and begin or prolong attack mode if need be."""
     if not tally.note(failed=failed, now=now):
         return
     lately = tally.lately(now=now)

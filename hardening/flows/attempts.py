@@ -1,9 +1,9 @@
 """One password try: charged before anything is hashed, then settled once.
 
-`start` → the hash → `succeed`, `fail` or `abandon`. A known device has a budget of its own, so
-that nobody else's guessing locks its owner out. Any other try is charged to its address and to
-the account, all or nothing, in that order. Names that nobody has are counted like those that
-somebody has, by the same rules, in rows of the same shape.
+`start` → the hash → `succeed`, `fail` or `abandon`; `settle` when the request is over. A known
+browser has a budget of its own, so that nobody else's guessing locks its owner out. Any other try
+is charged to its address and to the account, all or nothing, in that order. Names that nobody has
+are counted like those that somebody has, by the same rules, in rows of the same shape.
 
 Times are integer microseconds.
 
@@ -54,12 +54,12 @@ class Try:
     Attributes:
         user: Whose name was typed, with her facts attached; `None` if nobody's.
         outcome: What it was charged to, or why it is refused.
-        known: Whether it comes from a device with a budget of its own.
+        known: Whether it comes from a browser with a budget of its own.
         is_open: Whether nobody has settled it yet.
         wrong: Whether it was settled as wrong, so that its charge must stand.
-        bearer: Whose known device it is, by primary key, and the hash that was stored then: a right
-            password may be hashed anew while it is checked.
-        revoked: Whether the device that it comes from has failed too often to be known any more.
+        bearer: Whose known browser it is, by primary key, and the hash that was stored then: a
+            right password may be hashed anew while it is checked.
+        revoked: Whether the browser that it comes from failed too often to be known any more.
         at_risk: Whether the charge goes with the view's transaction, if that is rolled back.
     """
 

@@ -1,6 +1,6 @@
 """A net over its limit: what its browsers are offered instead of the mailbox, and who met that.
 
-A net is the wider neighbourhood of an address. Failures from unknown devices are charged to it,
+A net is the wider neighbourhood of an address. Failures from unknown browsers are charged to it,
 five times as many as an address has; beyond that nobody is refused, but a right password alone
 completes nothing until a challenge is met.
 

@@ -1,7 +1,7 @@
-"""What a password try is charged to: its address and the account it means, or a known device.
+"""What a password try is charged to: its address and the account it means, or a known browser.
 
-The trap: whom a name means is asked for known and unknown names alike, and a device vouches for
-nobody but the account that it names.
+The trap: whom a name means is asked for known and unknown names alike, and a device cookie vouches
+for nobody but the accounts that it names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hardening.throttle.budgets import Budget, Refused, Taken
 if TYPE_CHECKING:
     from hardening.devices import Device
 
-# No waits; at the cap the device counts as unknown (throttle.md "Rules").
+# No waits; at the cap the browser counts as unknown (throttle.md "Rules").
 DEVICE_BACKOFF = Backoff(free=DEVICE_CAP, cap=DEVICE_CAP)
 
 
@@ -34,7 +34,7 @@ def place_of(address: str | None, limits: Limits) -> Budget | None:
 
 def is_remote() -> bool:
     """Return whether rates are counted beside the database."""
-    return bool(getattr(store.current(), "remote", False))
+    return store.current().remote
 
 
 def charge(
@@ -67,7 +67,7 @@ def borne_by(user: Any, name: str, *, alone: bool) -> tuple[Any, str] | None:
     """Return whom a try at an exact name is charged to; `None`: to the name, which nobody owns.
 
     Our own backend judges this account. Another may take the name for somebody else's, and its
-    guesses must not be charged to an account, or a device, of whoever guesses.
+    guesses must not be charged to an account, or a browser, of whoever guesses.
     """
     if not alone and lookup.may_mean_another(name, user.pk):
         return None
@@ -75,7 +75,7 @@ def borne_by(user: Any, name: str, *, alone: bool) -> tuple[Any, str] | None:
 
 
 def bearer_of(cookie: str | None, meant: tuple[Any, str] | None) -> Any:
-    """Return whom a device may be known to, where she typed what only another backend takes.
+    """Return whom a browser may be known to, where a name was typed that another backend takes.
 
     Nobody can make a cookie that names an account, so the query more tells nothing to strangers.
     """
@@ -85,7 +85,7 @@ def bearer_of(cookie: str | None, meant: tuple[Any, str] | None) -> Any:
 
 
 def device_of(user: Any, cookie: str | None, now_us: int) -> Device | None:
-    """Return the device that the cookie makes this browser, for this account."""
+    """Return what the device cookie says of this browser to this account."""
     if user is None:
         return None
     who = facts.attached(user).who()
@@ -100,6 +100,6 @@ def device_of(user: Any, cookie: str | None, now_us: int) -> Device | None:
 
 
 def of_device(device: Device, user: Any, limits: Limits) -> Budget:
-    """Return the budget of a known device with one account."""
+    """Return the budget of a known browser with one account."""
     key = subjects.device(device.nonce, user.pk)
     return Budget(key, limits.device, DEVICE_BACKOFF)

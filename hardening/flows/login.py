@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 class Came:
     """How a sign-in came: with which device cookie, and whether something speaks against it.
 
-    No cookie is believed of a device that failed too often to be known any more. `stored`: the
-    hash under which it was known when the try began, if it was. `flagged`: from
-    an address that is, or from a net over its limit whose challenge was not met; `solved`: it was.
+    No cookie is believed of a browser that failed too often to be known any more. `stored`: the
+    hash under which it was known when the try began, if it was. `flagged`: from an address that
+    is, or from a net over its limit whose challenge was not met; `solved`: it was met.
     """
 
     cookie: str | None = None
@@ -91,7 +91,7 @@ def arrive(
         in_view: Whether a view called ``login()``, and not a middleware on every request.
         now: Unix seconds.
         where: From where.
-        came: With which device, judged once and for all.
+        came: With which device cookie, and what speaks against it; judged once and for all.
 
     Raises:
         FactsError: If nobody can tell; the caller takes the login out and answers 503.

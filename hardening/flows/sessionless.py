@@ -65,7 +65,7 @@ def judge(
     found = facts.of(user)
     who = found.who(known_browser=False)
     state = _brought_along(user, evidence) or _alone(user, who, now, password=password)
-    # A password sent with each request is a sign-in each time, at a device that nobody knows: as
+    # A password sent with each request is a sign-in each time, in a browser nobody knows: as
     # good a door for stolen ones as any login page.
     state = replace(state, attack_mode=found.attack_until > now, flagged_address=flagged)
     decision = record.ask(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)

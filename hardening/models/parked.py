@@ -90,7 +90,7 @@ class ParkedLogin(Row):
     backend = models.CharField(max_length=255)
     auth_hash = models.CharField(max_length=128)
     proofs = models.TextField(default="[]")
-    circumstances = models.TextField(default="{}")  # device, risk, start and id of the session
+    circumstances = models.TextField(default="{}")  # browser, risk, start and id of the session
     account_epoch = models.BigIntegerField()
     site_epoch = models.BigIntegerField()
     reason = models.CharField(max_length=48)

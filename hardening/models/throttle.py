@@ -100,8 +100,8 @@ class ThrottleCellQuerySet(WrittenQuerySet["ThrottleCell"]):
         """Delete what belongs to no account and counts no more; return how many rows went.
 
         A day after the longest wait is over, or, where there are more than `MAX_NAMELESS`, the
-        oldest first. Rows of accounts stay, and so do long runs: a device at its cap would be
-        known again, and a name would tell by its fresh start that nobody has it.
+        oldest first. Rows of accounts stay, and so do long runs: a browser at its cap would
+        be known again, and a name would tell by its fresh start that nobody has it.
         `prune_accounts` is for those.
 
         Args:
@@ -205,7 +205,7 @@ class TallyQuerySet(WrittenQuerySet["Tally"]):
 
 
 class Tally(Row):
-    """Password tries of unknown devices on the whole site, by minute; in shards, as many write."""
+    """Password tries of unknown browsers on the whole site, by minute; in shards, as many write."""
 
     id = models.BigIntegerField(primary_key=True)
     bucket = models.BigIntegerField(db_index=True)  # Unix minutes

@@ -2,7 +2,7 @@
 
 Of an account the row holds its primary key; of anything else a digest only. What a row is shows
 by what it counts: addresses note which accounts failed there, names count runs and no rates, known
-devices and mails do neither. Times are integer microseconds.
+browsers and mails do neither. Times are integer microseconds.
 
 The trap: a row's key holds the password of its day. What is counted for an older one stays in the
 table for a while and locks nobody; it is left out here.

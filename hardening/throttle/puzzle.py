@@ -37,7 +37,10 @@ ONCE = (Rule("puzzle", 1, LIFETIME_SECONDS * SECOND_US),)
 
 
 class Puzzles:
-    """Issues puzzles and knows them again. A site may change `bits` in a subclass, up to 32."""
+    """Issues puzzles and knows them again.
+
+    A site may change `bits` in a subclass, up to 32: the script compares one word of the digest.
+    """
 
     template_name = "hardening/parts/puzzle.html"
     bits = BITS

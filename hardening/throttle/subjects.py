@@ -51,7 +51,7 @@ def mails_of_address(prefix: str) -> str:
 
 
 def device(nonce: bytes, user_pk: Any) -> str:
-    """Return the key of one known device with one account."""
+    """Return the key of one known browser with one account."""
     return _key(b"device", nonce, str(user_pk).encode())
 
 

@@ -1,4 +1,4 @@
-"""Counts of the whole site: password tries of unknown devices, and how many of them failed.
+"""Counts of the whole site: password tries of unknown browsers, and how many of them failed.
 
 Kept in this process and written in lots: a row of a minute and one of sixteen shards, so that
 logins do not queue for it. Whoever writes a lot looks at the last ten minutes.

@@ -17,13 +17,13 @@ from hardening.flows.login import Arrival
 from hardening.forms import LoginForm
 from hardening.views.page import PageView
 
-# What a form brings for us, and no challenge needs to see.
-OURS = ("username", "password", "csrfmiddlewaretoken", REDIRECT_FIELD_NAME)
-
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from hardening.flows.record import Waiting
+
+# What a form brings for us, and no challenge needs to see.
+OURS = ("username", "password", "csrfmiddlewaretoken", REDIRECT_FIELD_NAME)
 
 
 class LoginView(PageView):

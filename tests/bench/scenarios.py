@@ -212,7 +212,7 @@ SCENARIOS = (
     ),
     Scenario(
         "login_known",
-        "The same, from a known device",
+        "The same, from a known browser",
         device_of("fan"),
         give_password("fan"),
         leads_to("/"),

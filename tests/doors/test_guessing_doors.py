@@ -245,7 +245,7 @@ def test_a_right_password_of_a_sign_in_that_waits_zeroes_nothing_yet(armed):
     assert count_of(armed) == 0
 
 
-# --- known devices -------------------------------------------------------------------------------
+# --- known browsers ------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def at_home(armed, clock):
 
 def test_a_thousand_wrong_passwords_from_elsewhere_keep_the_owner_out_of_nothing(at_home, clock):
     for turn in range(1000):
-        DOORS["an async view"].knock("armed", **elsewhere(turn))
+        DOORS["ours"].knock("armed", **elsewhere(turn))
         clock.shift(3600)
     stranger = DOORS["ours"].knock("armed", PASSWORD, REMOTE_ADDR="203.0.113.9")
     assert stranger.status_code == 429

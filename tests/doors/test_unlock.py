@@ -1,4 +1,4 @@
-"""Ways out of a lock at the doors: the mailed link's pages, a reset, a known device."""
+"""Ways out of a lock at the doors: the mailed link's pages, a reset, a known browser."""
 
 from __future__ import annotations
 

@@ -398,7 +398,7 @@ def test_the_commit_itself_says_so(fan, in_a_view, django_capture_on_commit_call
     assert not trial.at_risk
 
 
-# --- known devices --------------------------------------------------------------------------------
+# --- known browsers -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("proven", [True, False])

@@ -1,4 +1,4 @@
-"""A right password on an unknown device, in a bad hour: one proof more (decision, row 4)."""
+"""A right password in an unknown browser, in a bad hour: one proof more (decision, row 4)."""
 
 from __future__ import annotations
 

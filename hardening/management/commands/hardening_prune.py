@@ -1,4 +1,7 @@
-"""``hardening_prune``: delete what is long over; meant for cron, safe to run at any time."""
+"""``hardening_prune``: delete what is long over; meant for cron, safe to run at any time.
+
+An attack mode that is over, and that no sign-in has ended since, is ended too.
+"""
 
 from __future__ import annotations
 
