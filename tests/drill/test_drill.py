@@ -106,7 +106,7 @@ django.setup()
 from hardening.drill import promises
 from hardening.drill.attackers import BY_NAME
 from hardening.drill.stage import staged
-from hardening.flows import attack, attempts
+from hardening.flows import attack, charges
 
 def broken(name, module, function, instead):
     right = getattr(module, function)
@@ -116,8 +116,8 @@ def broken(name, module, function, instead):
     setattr(module, function, right)
     print(*promises.broken([result]))
 
-broken("one-address", attempts, "_place", lambda *_: None)
-broken("lockout", attempts, "_device", lambda *_: None)
+broken("one-address", charges, "place_of", lambda *_: None)
+broken("lockout", charges, "device_of", lambda *_: None)
 broken("addresses-100000", attack, "note", lambda **_: None)
 """
 
