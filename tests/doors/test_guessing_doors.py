@@ -119,7 +119,7 @@ def test_a_refused_try_computes_no_hash_writes_no_row_and_lengthens_no_wait(
             with CaptureQueriesContext(connection) as asked:
                 answer = door.knock(name, **elsewhere(500 + turn))
             assert answer.status_code == 429
-            assert [one for one in asked if not one["sql"].startswith("SELECT")] == []
+            assert [one for one in asked if not one["sql"].lstrip("(").startswith("SELECT")] == []
         assert hashes == []
         assert sorted(ThrottleCell.objects.values_list()) == before
     clock.shift(30)

@@ -115,7 +115,7 @@ def test_a_refused_try_lengthens_no_wait_and_writes_no_row(fan):
     for second in range(29):
         with CaptureQueriesContext(connection) as asked:
             assert start(after=second).outcome.retry_after == 30 - second
-        assert not [one for one in asked if not one["sql"].startswith("SELECT")]
+        assert not [one for one in asked if not one["sql"].lstrip("(").startswith("SELECT")]
     assert cells() == before
     assert start(after=30).admitted
 
