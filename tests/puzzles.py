@@ -8,16 +8,18 @@ from itertools import count
 
 def solve(issued):
     """Return the fields that answer a puzzle as it was issued."""
-    prefix, most = hashlib.sha256(f"{issued['puzzle']}.".encode()), 1 << (256 - issued["bits"])
-    for number in count():
-        tried = prefix.copy()
-        tried.update(str(number).encode())
-        if int.from_bytes(tried.digest(), "big") < most:
-            break
-    return {"puzzle": issued["puzzle"], "solution": str(number)}
+    return next(_answers(issued, right=True))
 
 
 def wrong(issued):
     """Return fields that answer it wrongly."""
-    right = int(solve(issued)["solution"])
-    return {"puzzle": issued["puzzle"], "solution": str(right + 1)}
+    return next(_answers(issued, right=False))
+
+
+def _answers(issued, *, right):
+    prefix, most = hashlib.sha256(f"{issued['puzzle']}.".encode()), 1 << (256 - issued["bits"])
+    for number in count():
+        tried = prefix.copy()
+        tried.update(str(number).encode())
+        if (int.from_bytes(tried.digest(), "big") < most) is right:
+            yield {"puzzle": issued["puzzle"], "solution": str(number)}
