@@ -18,18 +18,16 @@ from hardening.conf.readers import (
     unknown,
 )
 from hardening.core.addresses import network
+from hardening.core.backoff import Backoff
+from hardening.core.limits import MAX_RULES, Limits, of_net
 from hardening.core.throttle import (
     DAY_US,
     HOUR_US,
     MAX_LIMIT,
     MAX_PERIOD_US,
-    MAX_RULES,
     MINUTE_US,
     SECOND_US,
-    Backoff,
-    Limits,
     Rule,
-    of_net,
 )
 
 if TYPE_CHECKING:

@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from hardening.core.throttle import QUIET_US, SECOND_US
+from hardening.core.backoff import QUIET_US
+from hardening.core.throttle import SECOND_US
 from hardening.drill.tries import NOBODY, Outcome
 
 if TYPE_CHECKING:
-    from hardening.core.throttle import Backoff, Limits, Rule
+    from hardening.core.backoff import Backoff
+    from hardening.core.limits import Limits
+    from hardening.core.throttle import Rule
     from hardening.drill.tries import Answer, Try
 
 IPV6_PREFIX = 64

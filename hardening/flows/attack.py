@@ -1,6 +1,6 @@
 """Attack mode: while stolen passwords are tried by the thousand, a password alone opens nothing.
 
-It begins when the site's counts say so (`core.throttle.is_attack`), lasts half an hour beyond the
+It begins when the site's counts say so (`core.seen.is_attack`), lasts half an hour beyond the
 last alarm, and is a column of the site's row, so each sign-in reads it with the facts. Unknown
 browsers are then asked for the mailbox or the second factor; live sessions and known browsers are
 left alone. Operators are told by mail when it begins and when it ends.
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from hardening import audit, host, notify, signals
 from hardening.audit import NOWHERE, Event, Where
-from hardening.core.throttle import ATTACK_MODE_US, SECOND_US, is_attack
+from hardening.core.seen import ATTACK_MODE_US, is_attack
+from hardening.core.throttle import SECOND_US
 from hardening.models import SiteState
 from hardening.throttle import tally
 

@@ -23,6 +23,8 @@ from hardening.models.factor import NAME_LENGTH
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
 
+    from hardening.core.pwned import Finding
+
 __all__ = [
     "Change",
     "Factor",
@@ -61,6 +63,7 @@ class Security:
     factors: tuple[Factor, ...]
     account: Account
     codes_made: Any
+    password_verdict: Finding | None
 
 
 def overview(user: Any) -> Security:
@@ -68,7 +71,8 @@ def overview(user: Any) -> Security:
     factors = tuple(Factor.objects.owned(user.pk).confirmed().order_by("confirmed_at", "pk"))
     first = RecoveryCode.objects.filter(user_id=user.pk).order_by("-created_at").first()
     account = Account.objects.filter(user_id=user.pk).first() or Account(user_id=user.pk)
-    return Security(factors, account, first.created_at if first else None)
+    made = first.created_at if first else None
+    return Security(factors, account, made, account.verdict_on(user.password))
 
 
 def named(user: Any, decision: Decision) -> list[tuple[int, str]]:

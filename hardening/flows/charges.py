@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from hardening import devices, facts
 from hardening.core.addresses import budget_prefix
+from hardening.core.backoff import Backoff
+from hardening.core.limits import DEVICE_CAP, Limits
 from hardening.core.names import canonical
-from hardening.core.throttle import DEVICE_CAP, SECOND_US, Backoff, Limits
+from hardening.core.throttle import SECOND_US
 from hardening.flows import challenge
 from hardening.models.throttle import TARGET_LENGTH
 from hardening.throttle import lookup, store, subjects

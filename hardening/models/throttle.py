@@ -17,16 +17,9 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
-from hardening.core.throttle import (
-    DAY_US,
-    FLAG_SECONDS,
-    LONG_SECONDS,
-    QUIET_US,
-    SECOND_US,
-    SHORT_SECONDS,
-    Count,
-    Seen,
-)
+from hardening.core.backoff import QUIET_US, Count
+from hardening.core.seen import FLAG_SECONDS, LONG_SECONDS, SHORT_SECONDS, Seen
+from hardening.core.throttle import DAY_US, SECOND_US
 from hardening.models.database import Row, WrittenQuerySet
 from hardening.models.inserting import insert_missing
 from hardening.models.kept import KeptUpdate, keep
@@ -34,7 +27,8 @@ from hardening.models.kept import KeptUpdate, keep
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hardening.core.throttle import Backoff, Rule
+    from hardening.core.backoff import Backoff
+    from hardening.core.throttle import Rule
     from hardening.models.kept import Written
 
 TATS = ("tat_1_us", "tat_2_us", "tat_3_us")

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from hardening.core.throttle import MAX_RULES, SECOND_US
+from hardening.core.limits import MAX_RULES
+from hardening.core.throttle import SECOND_US
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hardening.core.throttle import Backoff, Rule
+    from hardening.core.backoff import Backoff
+    from hardening.core.throttle import Rule
 
 
 @dataclass(frozen=True, slots=True)

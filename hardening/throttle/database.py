@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from django.db import OperationalError
 
-from hardening.core.throttle import SECOND_US, Count, account_bit
-from hardening.core.throttle import wait_us as simulate
+from hardening.core.backoff import Count
+from hardening.core.backoff import wait_us as simulate
+from hardening.core.seen import account_bit
+from hardening.core.throttle import SECOND_US
 from hardening.models import ThrottleCell, crowding
 from hardening.models.counting import counting
 from hardening.throttle import tidying

@@ -21,17 +21,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from hardening.core.throttle import (
-    MINUTE_US,
-    QUIET_US,
-    SECOND_US,
-    Count,
-    begin,
-    refund,
-    reserve,
-    take_back,
-    wait_us,
-)
+from hardening.core.backoff import QUIET_US, Count, begin, take_back, wait_us
+from hardening.core.throttle import MINUTE_US, SECOND_US, refund, reserve
 from hardening.throttle.budgets import Refused, Taken, seconds
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import Any
 
 from django.db.models import Min, Sum
 
-from hardening.core.throttle import ALARM_FAILURES, ALARM_SHARE, ALARM_WINDOW_US, SECOND_US
+from hardening.core.seen import ALARM_FAILURES, ALARM_SHARE, ALARM_WINDOW_US
+from hardening.core.throttle import SECOND_US
 from hardening.models import Tally
 from hardening.models.counting import counting
 from hardening.models.throttle import SHARDS

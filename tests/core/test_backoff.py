@@ -6,24 +6,20 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from hardening.core import throttle
-from hardening.core.throttle import (
-    DAY_US,
-    HOUR_US,
-    MAX_LIMIT,
-    MAX_NOW_US,
+from hardening.core.backoff import (
+    MAX_DOUBLINGS,
     QUIET_US,
-    SECOND_US,
     Backoff,
     Count,
-    Limits,
-    Rule,
     begin,
     count_wait_us,
-    is_attack,
+    is_quiet,
     take_back,
     wait_us,
 )
+from hardening.core.limits import MAX_RULES, Limits
+from hardening.core.seen import is_attack
+from hardening.core.throttle import DAY_US, HOUR_US, MAX_LIMIT, MAX_NOW_US, SECOND_US, Rule
 
 NOW = 1_800_000_000 * SECOND_US
 INT64 = range(-(2**63), 2**63)
@@ -85,7 +81,7 @@ def test_defaults_name_at_most_as_many_rules_as_a_row_has_columns() -> None:
         limits.mails,
         limits.mails_address,
     ):
-        assert 1 <= len(rules) <= throttle.MAX_RULES
+        assert 1 <= len(rules) <= MAX_RULES
         assert len({rule.name for rule in rules}) == len(rules)
 
 
@@ -154,7 +150,7 @@ def test_the_table_of_waits_ends_with_the_first_of_the_longest(backoff) -> None:
     assert waits == tuple(backoff.wait_us(backoff.free + step) for step in range(len(waits)))
     assert waits[-1] == backoff.longest_us
     assert backoff.longest_us not in waits[:-1]
-    assert len(waits) <= throttle.MAX_DOUBLINGS
+    assert len(waits) <= MAX_DOUBLINGS
 
 
 @given(backoff=small, steps=lives, later=st.integers(0, 2 * DAY_US))
@@ -179,7 +175,7 @@ def test_a_try_given_back_at_once_leaves_no_trace(backoff, steps, after) -> None
     assert given.total == count.total
     for step in after:
         now += step
-        assume(not throttle.is_quiet(count, now_us=now) or throttle.is_quiet(given, now_us=now))
+        assume(not is_quiet(count, now_us=now) or is_quiet(given, now_us=now))
         without, with_it = (begin(one, backoff, now_us=now) for one in (count, given))
         assert (without is None) == (with_it is None)
         if without is not None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from hardening.core.throttle import (
+from hardening.core.seen import (
     ALARM_FAILURES,
     BITS,
     FLAG_SECONDS,

@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hardening.core import throttle
-from hardening.core.throttle import CODE_RULES, MAIL_RULES, Rule, refund, reserve
+from hardening.core.limits import CODE_RULES, MAIL_RULES
+from hardening.core.throttle import Rule, refund, reserve
 
 NOW = 1_800_000_000 * throttle.SECOND_US
 INT64 = range(-(2**63), 2**63)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from hardening.core.throttle import HOUR_US, MINUTE_US, Backoff, Limits, Rule
+from hardening.core.backoff import Backoff
+from hardening.core.limits import Limits
+from hardening.core.throttle import HOUR_US, MINUTE_US, Rule
 from hardening.drill.tries import NOBODY, Answer, Outcome, Try
 from hardening.drill.umpire import Umpire, prefix
 

@@ -6,7 +6,7 @@ import pytest
 
 from hardening import facts, signals
 from hardening.audit import Event
-from hardening.core.throttle import ALARM_FAILURES
+from hardening.core.seen import ALARM_FAILURES
 from hardening.flows import attack, status
 from hardening.flows.attack import ATTACK_SECONDS
 from hardening.models import SecurityEvent, SiteState, Tally

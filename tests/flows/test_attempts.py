@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from hardening import devices, facts, signals
 from hardening.audit import Event
-from hardening.core.throttle import DEVICE_CAP, SECOND_US
+from hardening.core.limits import DEVICE_CAP
+from hardening.core.throttle import SECOND_US
 from hardening.flows import attack, attempts
 from hardening.models import Account, SecurityEvent, Tally, ThrottleCell, counting
 from hardening.throttle import database, store, subjects, tally

@@ -6,7 +6,7 @@ import pytest
 
 from hardening import testing
 from hardening.audit import Event
-from hardening.core.throttle import ALARM_FAILURES
+from hardening.core.seen import ALARM_FAILURES
 from hardening.factors import ticket
 from hardening.models import SecurityEvent, SiteState, ThrottleCell
 from hardening.throttle import database

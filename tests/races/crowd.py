@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from threading import Lock
 
-from hardening.core.throttle import MINUTE_US, SECOND_US, Backoff, Rule
+from hardening.core.backoff import Backoff
+from hardening.core.throttle import MINUTE_US, SECOND_US, Rule
 from hardening.models import ThrottleCell
 from hardening.throttle import database
 from hardening.throttle.budgets import Budget

@@ -12,7 +12,9 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from hardening.core.throttle import CODE_RULES, MAIL_RULES, MINUTE_US, SECOND_US, Backoff, Rule
+from hardening.core.backoff import Backoff
+from hardening.core.limits import CODE_RULES, MAIL_RULES
+from hardening.core.throttle import MINUTE_US, SECOND_US, Rule
 from hardening.models import Tally, ThrottleCell
 from hardening.throttle import database, store
 from hardening.throttle.budgets import Budget

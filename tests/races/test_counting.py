@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
-from hardening.core.throttle import Backoff
+from hardening.core.backoff import Backoff
 from hardening.models import ThrottleCell
 from hardening.models import counting as counting_module
 from hardening.models.counting import SUFFIX, counting, may_be_lost

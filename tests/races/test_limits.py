@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from hardening import testing
-from hardening.core.throttle import CODE_RULES
+from hardening.core.limits import CODE_RULES
 from hardening.factors import totp
 from hardening.flows import prove, record, stepup
 from hardening.models import Factor, ParkedLogin

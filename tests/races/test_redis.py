@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import redis
 
-from hardening.core.throttle import ADDRESS_RULES, MINUTE_US, SECOND_US, Backoff, Rule
+from hardening.core.backoff import Backoff
+from hardening.core.limits import ADDRESS_RULES
+from hardening.core.throttle import MINUTE_US, SECOND_US, Rule
 from hardening.models import ThrottleCell
 from hardening.throttle import store
 from hardening.throttle.budgets import Budget

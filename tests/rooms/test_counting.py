@@ -9,7 +9,8 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from hardening.core.throttle import SECOND_US, Backoff
+from hardening.core.backoff import Backoff
+from hardening.core.throttle import SECOND_US
 from hardening.models import ThrottleCell
 from hardening.models import counting as counting_module
 from hardening.models.counting import COMMITS_ALONE, counting, in_foreign_transaction, may_be_lost

@@ -11,7 +11,9 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardening.core.throttle import ADDRESS_RULES, HOUR_US, MINUTE_US, SECOND_US, Backoff, Rule
+from hardening.core.backoff import Backoff
+from hardening.core.limits import ADDRESS_RULES
+from hardening.core.throttle import HOUR_US, MINUTE_US, SECOND_US, Rule
 from hardening.models import ThrottleCell, counting
 from hardening.throttle import database, store
 from hardening.throttle.budgets import Budget, Refused

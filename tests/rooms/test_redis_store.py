@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardening import testing
-from hardening.core import throttle
-from hardening.core.throttle import ADDRESS_RULES, HOUR_US, MINUTE_US, SECOND_US, Backoff, Rule
+from hardening.core import backoff, throttle
+from hardening.core.backoff import Backoff
+from hardening.core.limits import ADDRESS_RULES
+from hardening.core.throttle import HOUR_US, MINUTE_US, SECOND_US, Rule
 from hardening.models import ThrottleCell
 from hardening.throttle import store
 from hardening.throttle.budgets import Budget, Refused, Taken
@@ -126,7 +128,7 @@ def test_redis_answers_as_the_pure_rules_do(rates, held_rules, steps) -> None:
     for step, which in steps:
         now += step
         if which < 0 or not held:
-            wait = throttle.wait_us(tats, held_rules, throttle.Count(), None, now_us=now)
+            wait = backoff.wait_us(tats, held_rules, backoff.Count(), None, now_us=now)
             outcome = rates.take([budget], now_us=now)
             assert outcome.admitted == (wait == 0)
             if not outcome.admitted:

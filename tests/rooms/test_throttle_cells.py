@@ -14,18 +14,11 @@ from django.db import DatabaseError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hardening.core import backoff as waits
 from hardening.core import throttle as pure
-from hardening.core.throttle import (
-    DAY_US,
-    HOUR_US,
-    MAX_RULES,
-    MINUTE_US,
-    QUIET_US,
-    SECOND_US,
-    Backoff,
-    Count,
-    Rule,
-)
+from hardening.core.backoff import QUIET_US, Backoff, Count
+from hardening.core.limits import MAX_RULES
+from hardening.core.throttle import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Rule
 from hardening.models import Tally, ThrottleCell
 from hardening.models import throttle as rows
 from hardening.models.throttle import ThrottleCellQuerySet
@@ -56,10 +49,10 @@ class Model:
             for tat, rule in zip(self.tats, rules, strict=False)
         ]
         counted, backoff = self.count, self.budget.backoff
-        charged = counted if backoff is None else pure.begin(counted, backoff, now_us=now_us)
+        charged = counted if backoff is None else waits.begin(counted, backoff, now_us=now_us)
         if charged is None or not all(outcome.admitted for outcome in outcomes):
             tats = tuple(self.tats[: len(rules)])
-            return pure.wait_us(tats, rules, counted, backoff, now_us=now_us)
+            return waits.wait_us(tats, rules, counted, backoff, now_us=now_us)
         self.tats[: len(rules)] = [outcome.tat_us for outcome in outcomes]
         self.count = charged
         return 0
@@ -68,7 +61,7 @@ class Model:
         for place, rule in enumerate(self.budget.rules):
             self.tats[place] = pure.refund(self.tats[place], rule, held_us=now_us - taken_us)
         if self.budget.backoff is not None:
-            self.count = pure.take_back(self.count, now_us=taken_us)
+            self.count = waits.take_back(self.count, now_us=taken_us)
 
     def row(self) -> tuple:
         return (*self.tats, self.count.run, self.count.total, self.count.next_us)

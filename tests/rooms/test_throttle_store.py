@@ -11,16 +11,9 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from hardening import keys
-from hardening.core.throttle import (
-    CODE_RULES,
-    DAY_US,
-    MAIL_RULES,
-    MAX_RULES,
-    MINUTE_US,
-    SECOND_US,
-    Backoff,
-    Rule,
-)
+from hardening.core.backoff import Backoff
+from hardening.core.limits import CODE_RULES, MAIL_RULES, MAX_RULES
+from hardening.core.throttle import DAY_US, MINUTE_US, SECOND_US, Rule
 from hardening.models import ThrottleCell
 from hardening.models.throttle import ThrottleCellQuerySet
 from hardening.throttle import database, subjects
