@@ -10,6 +10,7 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core import mail
 from django.http.request import split_domain_port, validate_host
 from django.utils.module_loading import import_string
 
@@ -48,6 +49,12 @@ def link_origin(request: Any) -> str | None:
 def takes_any_host() -> bool:
     """True where ``ALLOWED_HOSTS`` vouches for no host in particular."""
     return "*" in settings.ALLOWED_HOSTS
+
+
+def named_hosts() -> tuple[str, ...]:
+    """Return the names in ``ALLOWED_HOSTS`` without the dot that stands for any subdomain."""
+    names = (str(allowed).strip("*.") for allowed in settings.ALLOWED_HOSTS)
+    return tuple(name for name in names if name)
 
 
 def login_url() -> str:
@@ -107,6 +114,11 @@ def api_defaults() -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     chosen = import_string("rest_framework.settings.api_settings")
     authentication = tuple(chosen.DEFAULT_AUTHENTICATION_CLASSES)
     return authentication, tuple(chosen.DEFAULT_PERMISSION_CLASSES)
+
+
+def is_under_test() -> bool:
+    """True while Django's test environment is set up, which collects mails instead of sending."""
+    return hasattr(mail, "outbox")
 
 
 def session_serializer() -> Any:

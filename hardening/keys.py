@@ -48,6 +48,7 @@ class Purpose(StrEnum):
     DEVICE = "device"  # entries of the device cookie
     PUZZLE = "puzzle"  # seals of puzzles
     UNLOCK = "unlock"  # digests of mailed unlock links
+    BREACH = "breach"  # names and seals ranges of leaked passwords in a shared cache
     PEPPER = "pepper"  # mixed into passwords; its roots are PEPPER_KEYS, see `peppers`
 
 

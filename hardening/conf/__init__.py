@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from hardening.conf.limits import all_limits, networks, store, whole
+from hardening.conf.passwords import base_url, file_path, sources, timeout
 from hardening.conf.readers import (
     MAX_PARKED_LOGIN_SECONDS,
     MAX_STEP_UP_SECONDS,
@@ -32,12 +33,14 @@ from hardening.conf.readers import (
     name_of,
     name_or_none,
     paragraph,
+    password_mode,
     policies,
     seconds,
     unknown,
     vault_keys,
 )
-from hardening.core.throttle import Limits
+from hardening.core.limits import Limits
+from hardening.core.values import PasswordMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,6 +71,15 @@ class Conf:
         THROTTLE_WORKERS: By how many processes a limit is divided while the store is down.
         DEVICE_COOKIE_DAYS: How long a browser is known.
         PEPPER_KEYS: Newest first; mixed into passwords before they are hashed; see `hashers`.
+        BREACHED_PASSWORDS: What is done, for everybody, about a password known from a breach;
+            policies can only do more.
+        BREACH_SOURCES: Who is asked after the list that is always there: "corpus", "api" or the
+            dotted path of a source.
+        BREACH_API_URL: Where Pwned Passwords' range API is, or a mirror of it.
+        BREACH_TIMEOUT_SECONDS: How long it may take altogether.
+        BREACH_CORPUS: Path of a corpus file; `None`: there is none.
+        BREACH_CACHE: Alias of a Django cache that keeps the API's answers for a day; `None`: each
+            process keeps a few for itself.
         CHALLENGE: Dotted path of what a browser has to do where its net failed too often, see
             `hardening.throttle.challenge`; `None`: nothing is offered.
         MAIL_FROM: Sender of our mails; `None`: `DEFAULT_FROM_EMAIL`.
@@ -89,6 +101,12 @@ class Conf:
     THROTTLE_WORKERS: int = 4
     DEVICE_COOKIE_DAYS: int = 180
     PEPPER_KEYS: tuple[str, ...] = field(default=(), repr=False)
+    BREACHED_PASSWORDS: PasswordMode = PasswordMode.WARN
+    BREACH_SOURCES: tuple[str, ...] = ("corpus", "api")
+    BREACH_API_URL: str = "https://api.pwnedpasswords.com"
+    BREACH_TIMEOUT_SECONDS: float = 1.0
+    BREACH_CORPUS: str | None = None
+    BREACH_CACHE: str | None = None
     CHALLENGE: str | None = "hardening.throttle.puzzle.Puzzles"
     MAIL_FROM: str | None = None
     BASE_TEMPLATE: str = "hardening/base.html"
@@ -161,6 +179,12 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "THROTTLE_WORKERS": whole(1, MAX_THROTTLE_WORKERS),
     "DEVICE_COOKIE_DAYS": whole(1, MAX_DEVICE_COOKIE_DAYS),
     "PEPPER_KEYS": vault_keys,
+    "BREACHED_PASSWORDS": password_mode,
+    "BREACH_SOURCES": sources,
+    "BREACH_API_URL": base_url,
+    "BREACH_TIMEOUT_SECONDS": timeout,
+    "BREACH_CORPUS": file_path,
+    "BREACH_CACHE": name_or_none,
     "CHALLENGE": dotted_path,
     "MAIL_FROM": name_or_none,
     "BASE_TEMPLATE": name_of,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hardening.core.values import Strength
+from hardening.core.values import PasswordMode, Strength
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,12 +26,14 @@ MAX_STEP_UP_SECONDS = 24 * 60 * 60  # NIST SP 800-63B-4 §2.2.3: no proof is fre
 class FloorPolicy:
     """A policy that no row in the admin can lower.
 
-    `strength` is a slug of `core.values.Strength`; `due` is in Unix seconds, `None`: at once.
+    `strength` is a slug of `core.values.Strength`, `breached_passwords` one of `PasswordMode`;
+    `due` is in Unix seconds, `None`: at once.
     """
 
     role: str
     strength: str = "any"
     due: int | None = None
+    breached_passwords: str = PasswordMode.ENFORCE.slug
 
 
 class MistakeError(Exception):
@@ -195,6 +197,18 @@ def _strength(value: object) -> str:
     return str(value)
 
 
+def password_mode(value: object) -> PasswordMode:
+    """Read what is done about a breached password."""
+    modes = [mode.slug for mode in PasswordMode]
+    if value not in modes:
+        raise MistakeError(f" must be one of {', '.join(modes)}.")
+    return PasswordMode.from_slug(str(value))
+
+
+def _mode_slug(value: object) -> str:
+    return password_mode(value).slug
+
+
 def _due(value: object) -> int | None:
     if value is None:
         return None
@@ -212,4 +226,5 @@ _POLICY_READERS: Mapping[str, Callable[[object], Any]] = {
     "role": name_of,
     "strength": _strength,
     "due": _due,
+    "breached_passwords": _mode_slug,
 }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from django.contrib.auth import get_user_model
 
 from hardening import facts, policies
+from hardening.breach.api import RangeApi
 from hardening.models import ParkedLogin, RolePolicy
 from hardening.models.parked import Purpose
 from hardening.models.policy import Mode
 from hardening.moments import moment
+from tests.pwned_server import PwnedServer
 from tests.visitor import DAY, NOW
 
 
@@ -68,3 +72,22 @@ def make_policy(db):
         return RolePolicy.objects.create(role=role, **{**fields, **values})
 
     return make
+
+
+@pytest.fixture
+def pwned(settings):
+    """Return `pwned(behave, passwords, tls=…, monotonic=…, **HARDENING)`: a client and its server.
+
+    The real client of the range API, as it comes in a new process, and a server of leaked
+    passwords and their counts that behaves so.
+    """
+    with ExitStack() as stack:
+
+        def make(behave="right", passwords=(), *, tls=None, monotonic=None, **chosen):
+            serving = PwnedServer(dict(passwords), behave=behave, tls=tls)
+            server = stack.enter_context(serving)
+            settings.HARDENING = {"BREACH_API_URL": server.url, **chosen}
+            clock = {"monotonic": monotonic} if monotonic else {}
+            return RangeApi(**clock), server
+
+        yield make

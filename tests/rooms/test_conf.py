@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -11,7 +12,10 @@ from django.test import override_settings
 
 from hardening import conf as module
 from hardening.conf import Conf, FloorPolicy, conf, limits, problems, readers, site_secrets
-from hardening.core.throttle import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Backoff, Limits
+from hardening.core.backoff import Backoff
+from hardening.core.limits import Limits
+from hardening.core.throttle import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from hardening.core.values import PasswordMode
 
 SECRET = "a-vault-key-that-nobody-should-ever-read"
 STORE = "redis://:hunter2@127.0.0.1:6379/0"
@@ -45,9 +49,10 @@ def told(**given: object) -> list[str]:
 
 
 def test_a_site_that_sets_nothing_gets_the_defaults(settings) -> None:
-    del settings.HARDENING
-    assert conf() == Conf()
-    assert problems() == []
+    with override_settings(HARDENING={}):  # which is what `conf` hears of, before and after
+        del settings.HARDENING
+        assert conf() == Conf()
+        assert problems() == []
 
 
 def test_staff_and_superusers_are_covered_by_default() -> None:
@@ -69,7 +74,8 @@ def test_every_key_of_conf_can_be_set_and_no_other() -> None:
 
 
 def test_every_default_is_a_value_one_could_set() -> None:
-    defaults = dataclasses.asdict(Conf()) | {"THROTTLE": spelled(Limits())}
+    spelled_out = {"THROTTLE": spelled(Limits()), "BREACHED_PASSWORDS": "warn"}
+    defaults = dataclasses.asdict(Conf()) | spelled_out
     with override_settings(HARDENING=defaults):
         read = conf()
     assert spelled(read.THROTTLE) == spelled(Limits())
@@ -80,7 +86,14 @@ def test_what_is_set_is_what_is_read() -> None:
     given = {
         "ENFORCE": False,
         "ISSUER": "Backstage",
-        "POLICIES": [{"role": "everyone", "strength": "phishing-resistant", "due": "2027-01-31"}],
+        "POLICIES": [
+            {
+                "role": "everyone",
+                "strength": "phishing-resistant",
+                "due": "2027-01-31",
+                "breached_passwords": "warn",
+            }
+        ],
         "VAULT_KEYS": [SECRET],
         "PARKED_LOGIN_SECONDS": 60,
         "STEP_UP_SECONDS": 30,
@@ -91,6 +104,12 @@ def test_what_is_set_is_what_is_read() -> None:
         "DEVICE_COOKIE_DAYS": 30,
         "CHALLENGE": "site.challenges.Own",
         "PEPPER_KEYS": [SECRET],
+        "BREACHED_PASSWORDS": "report",
+        "BREACH_SOURCES": ["api", "site.sources.Own", "corpus"],
+        "BREACH_API_URL": "https://pwned.example/mirror",
+        "BREACH_TIMEOUT_SECONDS": 2.5,
+        "BREACH_CORPUS": "/srv/pwned.corpus",
+        "BREACH_CACHE": "breach",
         "MAIL_FROM": "Backstage <security@example.com>",
         "BASE_TEMPLATE": "base.html",
         "SUPPORT": "Ask at the box office.\nOr call.",
@@ -99,9 +118,10 @@ def test_what_is_set_is_what_is_read() -> None:
     with override_settings(HARDENING=given):
         read = conf()
     floor = read.POLICIES
-    assert floor == (FloorPolicy("everyone", "phishing-resistant", due),)
+    assert floor == (FloorPolicy("everyone", "phishing-resistant", due, "warn"),)
     assert read.VAULT_KEYS == (SECRET,)
-    for key in set(given) - {"POLICIES", "VAULT_KEYS"}:
+    assert read.BREACHED_PASSWORDS is PasswordMode.REPORT
+    for key in set(given) - {"POLICIES", "VAULT_KEYS", "BREACHED_PASSWORDS"}:
         wanted = given[key]
         assert getattr(read, key) == (tuple(wanted) if isinstance(wanted, list) else wanted)
 
@@ -159,6 +179,49 @@ def test_a_store_is_the_database_a_redis_or_a_dotted_path(store: str) -> None:
     with override_settings(HARDENING={"THROTTLE_STORE": store}):
         named = conf().THROTTLE_STORE
     assert named == store
+
+
+@pytest.mark.parametrize("mode", PasswordMode)
+def test_each_mode_has_its_word(mode: PasswordMode) -> None:
+    assert PasswordMode.from_slug(mode.slug) is mode
+    with override_settings(HARDENING={"BREACHED_PASSWORDS": mode.slug}):
+        assert conf().BREACHED_PASSWORDS is mode
+
+
+def test_a_word_that_names_no_mode_is_an_error() -> None:
+    with pytest.raises(ValueError, match="unknown mode 'loud'"):
+        PasswordMode.from_slug("loud")
+
+
+@pytest.mark.parametrize(
+    "url, read",
+    [
+        ("https://pwned.example/", "https://pwned.example"),
+        ("https://pwned.example/mirror//", "https://pwned.example/mirror"),
+        ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
+    ],
+)
+def test_an_address_of_an_api_ends_without_a_slash(url: str, read: str) -> None:
+    with override_settings(HARDENING={"BREACH_API_URL": url}):
+        assert read == conf().BREACH_API_URL
+
+
+@pytest.mark.parametrize("seconds", [0.1, 1, 10])
+def test_a_timeout_need_not_be_whole(seconds: float) -> None:
+    with override_settings(HARDENING={"BREACH_TIMEOUT_SECONDS": seconds}):
+        read = conf().BREACH_TIMEOUT_SECONDS
+    assert (read, type(read)) == (float(seconds), float)
+
+
+@pytest.mark.parametrize("path", ["/srv/pwned.corpus", Path("/srv/pwned.corpus")], ids=repr)
+def test_a_corpus_is_named_by_any_kind_of_path(path: object) -> None:
+    with override_settings(HARDENING={"BREACH_CORPUS": path}):
+        assert conf().BREACH_CORPUS == "/srv/pwned.corpus"
+
+
+def test_no_source_but_the_one_that_is_always_there_is_a_choice() -> None:
+    with override_settings(HARDENING={"BREACH_SOURCES": []}):
+        assert conf().BREACH_SOURCES == ()
 
 
 def test_an_empty_floor_is_a_choice() -> None:
@@ -319,6 +382,48 @@ WRONG = [
     ("DEVICE_COOKIE_DAYS", None, "must be a whole number, not None"),
     ("PEPPER_KEYS", SECRET, "must be a list of strings, not a value of type str"),
     ("PEPPER_KEYS", ["k" * 31], "[0] must have 32 characters or more"),
+    (
+        "POLICIES",
+        [{"role": "staff", "breached_passwords": "demand"}],
+        '["breached_passwords"] must be one of off, report, warn, enforce',
+    ),
+    ("POLICIES", [{"role": "staff", "breached_passwords": None}], "must be one of off, report"),
+    ("BREACHED_PASSWORDS", "on", "must be one of off, report, warn, enforce"),
+    ("BREACHED_PASSWORDS", False, "must be one of off, report, warn, enforce"),
+    ("BREACHED_PASSWORDS", ["warn"], "must be one of off, report, warn, enforce"),
+    ("BREACHED_PASSWORDS", "WARN", "must be one of off, report, warn, enforce"),
+    ("BREACH_SOURCES", "api", "must be a list of names of sources, not a value of type str"),
+    ("BREACH_SOURCES", ["apis"], "[0] must be one of local, corpus, api or the dotted path of a"),
+    ("BREACH_SOURCES", ["api", ""], "[1] must be one of local, corpus, api or the dotted path"),
+    ("BREACH_SOURCES", [None], "[0] must be a string, not None"),
+    ("BREACH_SOURCES", ["api", "corpus", "api"], "names a source twice"),
+    ("BREACH_API_URL", None, "must be a string, not None"),
+    ("BREACH_API_URL", "", "must be an address such as 'https://pwned.example'"),
+    ("BREACH_API_URL", "pwned.example", "must be an address such as"),
+    ("BREACH_API_URL", "ftp://pwned.example", "must be an address such as"),
+    ("BREACH_API_URL", "https://", "must be an address such as"),
+    ("BREACH_API_URL", "https://[", "must be an address such as"),
+    ("BREACH_API_URL", "https://pwned.example:many", "must be an address such as"),
+    ("BREACH_API_URL", "https://pwned.example?key=1", "must have no user, no query and no"),
+    ("BREACH_API_URL", "https://pwned.example#top", "must have no user, no query and no"),
+    ("BREACH_API_URL", "https://me@pwned.example", "must have no user, no query and no"),
+    ("BREACH_API_URL", "https://:key@pwned.example", "must have no user, no query and no"),
+    ("BREACH_API_URL", "https://pwned.example\n", "without control characters"),
+    ("BREACH_TIMEOUT_SECONDS", "1", "must be a number of seconds, not a value of type str"),
+    ("BREACH_TIMEOUT_SECONDS", True, "must be a number of seconds, not a value of type bool"),
+    ("BREACH_TIMEOUT_SECONDS", None, "must be a number of seconds, not None"),
+    ("BREACH_TIMEOUT_SECONDS", 0, "must be from 0.1 to 10.0 seconds"),
+    ("BREACH_TIMEOUT_SECONDS", 10.5, "must be from 0.1 to 10.0 seconds"),
+    ("BREACH_TIMEOUT_SECONDS", float("nan"), "must be from 0.1 to 10.0 seconds"),
+    ("BREACH_TIMEOUT_SECONDS", float("inf"), "must be from 0.1 to 10.0 seconds"),
+    ("BREACH_CORPUS", "pwned.corpus", "must be an absolute path"),
+    ("BREACH_CORPUS", "", "must be an absolute path"),
+    ("BREACH_CORPUS", Path("pwned.corpus"), "must be an absolute path"),
+    ("BREACH_CORPUS", b"/srv/pwned.corpus", "must be a path, not a value of type bytes"),
+    ("BREACH_CORPUS", 7, "must be a path, not a value of type int"),
+    ("BREACH_CORPUS", "/srv/pwned\0", "must be one line without control characters"),
+    ("BREACH_CACHE", "", "must not be empty"),
+    ("BREACH_CACHE", ["default"], "must be a string, not a value of type list"),
     ("MAIL_FROM", "", "must not be empty"),
     ("MAIL_FROM", "a@example.com\nBcc: b@example.com", "without control characters"),
     ("BASE_TEMPLATE", None, "must be a string, not None"),
@@ -367,6 +472,12 @@ def test_what_is_said_about_a_vault_key_does_not_show_it() -> None:
 def test_what_is_said_about_a_store_does_not_show_its_password(store: str) -> None:
     (said,) = told(THROTTLE_STORE=store)
     assert "hunter2" not in said
+
+
+def test_what_is_said_about_an_api_does_not_show_its_key() -> None:
+    for url in ("https://:hunter2@pwned.example", "https://pwned.example?key=hunter2"):
+        (said,) = told(BREACH_API_URL=url)
+        assert "hunter2" not in said
 
 
 def test_two_sources_of_vault_keys_are_one_too_many() -> None:
