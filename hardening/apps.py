@@ -22,3 +22,4 @@ class HardeningConfig(AppConfig):
         receivers.connect()
         autodiscover_modules("roles")
         checks.shout_if_the_kill_switch_is_on()
+        checks.shout_if_the_corpus_is_refused()

@@ -16,12 +16,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hardening.flows import attempts
-from hardening.flows.login import Came
+from hardening.flows import attempts, breached
+from hardening.flows.judging import Came
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hardening.audit import Where
     from hardening.flows.attempts import Try
 
 TRIES = "hardening_tries"
@@ -97,6 +98,20 @@ def succeeded(request: Any) -> bool:
     if request is not None and hasattr(underneath(request), REFUSAL):
         delattr(underneath(request), REFUSAL)
     return bool(tries)
+
+
+def look_up(request: Any, user: Any, *, now: int, where: Where) -> None:
+    """Look up the password of `user` that another backend than ours has found right, if one did.
+
+    Raises:
+        FactsError: If nobody can tell whom it concerns.
+        NotMigratedError: If our tables are missing.
+    """
+    for trial in _tries(request):
+        typed, trial.typed = trial.typed, None
+        hers = trial.user is None or trial.user.pk == user.pk  # a name only another backend knows
+        if typed is not None and hers:
+            trial.written = breached.by_another(user, typed, now=now, where=where)
 
 
 def over(request: Any) -> None:

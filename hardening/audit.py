@@ -39,6 +39,7 @@ class Event(StrEnum):
     LOGIN_FAULT = "login:decide:fault"
     LOGIN_THROTTLED = "login:try:throttled"
     THROTTLE_STORE_DOWN = "throttle:store:fault"
+    BREACH_SOURCE_DOWN = "breach:source:fault"
     ATTACK_BEGAN = "attack_mode:begin:done"
     ATTACK_ENDED = "attack_mode:end:done"
     REQUEST_REFUSED = "request:judge:refused"
@@ -66,6 +67,7 @@ class Event(StrEnum):
     STEP_UP_REFUSED = "step_up:prove:refused"
     STEP_UP_THROTTLED = "step_up:prove:throttled"
     PASSWORD_CHANGED = "password:change:done"  # noqa: S105 - an event
+    PASSWORD_BREACHED = "password:breach:found"  # noqa: S105 - an event
     PASSWORD_CHANGE_DEMANDED = "password:demand:done"  # noqa: S105 - an event
     EMAIL_CHANGED = "email:change:noticed"
     TICKET_ISSUED = "ticket:issue:done"

@@ -23,9 +23,10 @@ from django.core.exceptions import PermissionDenied
 from django.views.decorators.debug import sensitive_variables
 
 from hardening import attempted, browser_cookie, facts, host, origin
+from hardening.core.hidden import Hidden
 from hardening.core.throttle import SECOND_US
 from hardening.facts import NotMigratedError
-from hardening.flows import attempts
+from hardening.flows import attempts, breached
 from hardening.flows.login import PASSWORD_MARK
 from hardening.throttle.hashgate import BusyError, gate
 
@@ -59,7 +60,7 @@ class HardeningBackend(ModelBackend):
             setattr(request, PASSWORD_MARK, True)
         name = kwargs.get(get_user_model().USERNAME_FIELD) if username is None else username
         if name is None:
-            self._foreign(request, kwargs)
+            self._foreign(request, kwargs, password)
             return None
         try:
             trial = self._started(request, str(name))
@@ -71,7 +72,10 @@ class HardeningBackend(ModelBackend):
             setattr(user, PASSWORD_MARK, True)
         return user
 
-    def _foreign(self, request: HttpRequest | None, credentials: dict[str, Any]) -> None:
+    @sensitive_variables("credentials", "password", "given")
+    def _foreign(
+        self, request: HttpRequest | None, credentials: dict[str, Any], password: str
+    ) -> None:
         """Charge a password for a name of another kind (an e-mail address), for others to judge.
 
         A backend after this one hashes it; what it guesses at is the same account.
@@ -86,6 +90,7 @@ class HardeningBackend(ModelBackend):
             trial = self._started(request, name)
         except NotMigratedError:
             return
+        trial.typed = Hidden(password)
         attempted.note(request, trial)
 
     @staticmethod
@@ -107,6 +112,7 @@ class HardeningBackend(ModelBackend):
     @sensitive_variables("password")
     def _judged(self, request: HttpRequest | None, trial: attempts.Try, password: str) -> Any:
         """Hash, and settle what is settled: a wrong password may yet be right for another."""
+        before = None if trial.user is None else trial.user.password
         try:
             with gate(known=trial.known):
                 user = self._checked(trial.user, password)
@@ -117,11 +123,15 @@ class HardeningBackend(ModelBackend):
         except BaseException:
             attempts.abandon(trial)
             raise
+        attempted.note(request, trial)
         if user is not None:
             attempts.succeed(trial)
+            now, where = int(time.time()), origin.where(request)
+            trial.written = breached.at_sign_in(user, password, before=before, now=now, where=where)
         elif host.judges_alone():
             attempts.fail(trial)  # nobody need say so, nor can a fault on the way keep it back
-        attempted.note(request, trial)
+        else:
+            trial.typed = Hidden(password)
         return user
 
     @sensitive_variables("password")

@@ -25,6 +25,7 @@ from django.http import Http404, HttpResponse
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
 from hardening import answers, host, origin, outgoing, sessions
+from hardening.breach import search
 from hardening.facts import FactsError, NotMigratedError
 from hardening.flows import live, parking
 from hardening.flows.parking import Mark
@@ -45,7 +46,12 @@ class HardeningMiddleware:
     async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        """Remember the way on; be a coroutine where that is one."""
+        """Remember the way on; be a coroutine where that is one.
+
+        A process that serves makes the sources of breached passwords now: the first sign-in need
+        not wait until their libraries are imported.
+        """
+        search.prepare()
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:

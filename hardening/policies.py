@@ -18,14 +18,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hardening.conf import conf
-from hardening.core.values import Demand, Requirement, Strength
+from hardening.core.values import (
+    RECHECK_DAYS,
+    RECHECK_DAYS_PRIVILEGED,
+    Demand,
+    PasswordMode,
+    Requirement,
+    Strength,
+)
 from hardening.models import RolePolicy, SiteState
 from hardening.models.account import SITE_PK
 from hardening.models.policy import FirstEnrolment, Mode
 from hardening.moments import unix
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from hardening.conf import Conf
 
@@ -44,6 +51,8 @@ class Policy:
     enforced: bool = True
     first_by_ticket: bool = False
     step_up_seconds: int | None = None
+    password_mode: PasswordMode = PasswordMode.OFF
+    recheck_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,7 @@ def floor() -> tuple[Policy, ...]:
             role=entry.role,
             strength=Strength.from_slug(entry.strength),
             due=ALWAYS if entry.due is None else entry.due,
+            password_mode=PasswordMode.from_slug(entry.breached_passwords),
         )
         for entry in conf().POLICIES
     )
@@ -127,6 +137,8 @@ def from_row(row: RolePolicy) -> Policy:
         enforced=row.mode == Mode.ENFORCE,
         first_by_ticket=row.first_enrolment == FirstEnrolment.TICKET,
         step_up_seconds=row.step_up_seconds,
+        password_mode=PasswordMode.from_slug(row.breached_passwords),
+        recheck_days=row.recheck_days,
     )
 
 
@@ -140,7 +152,26 @@ def merge(policies: Iterable[Policy]) -> Requirement:
         reported=tuple(_demand(policy) for policy in listed if not policy.enforced),
         first_by_ticket=any(policy.first_by_ticket for policy in enforced),
         step_up_seconds=min(ages, default=None),
+        password_mode=_password_mode(listed),
+        recheck_days=_recheck_days(enforced),
     )
+
+
+def _password_mode(policies: Sequence[Policy]) -> PasswordMode:
+    """Return the strictest, the site's own included; a policy that only reports adds no more."""
+    reported = min(PasswordMode.REPORT, max((one.password_mode for one in policies), default=0))
+    return PasswordMode(
+        max(
+            conf().BREACHED_PASSWORDS,
+            reported,
+            *(one.password_mode for one in policies if one.enforced),
+        )
+    )
+
+
+def _recheck_days(enforced: Sequence[Policy]) -> int:
+    usual = RECHECK_DAYS_PRIVILEGED if enforced else RECHECK_DAYS
+    return min((one.recheck_days for one in enforced if one.recheck_days), default=usual)
 
 
 def _demand(policy: Policy) -> Demand:

@@ -48,6 +48,8 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
     in_view = getattr(request, "hardening_in_view", False)
     where = origin.where(request)
     try:
+        if by_another:
+            attempted.look_up(request, user, now=now, where=where)
         arrival, decision = login.arrive(
             session,
             user,

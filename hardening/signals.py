@@ -15,6 +15,7 @@ login_completed = Signal()  # user, request
 factor_added = Signal()  # user, kind, factor_id
 factor_removed = Signal()  # user, kind, factor_id
 factor_used = Signal()  # user, kind, factor_id
+password_flagged = Signal()  # user
 attempt_refused = Signal()  # user (None for a name that nobody has), retry_after
 attack_mode_changed = Signal()  # on, until
 policy_changed = Signal()  # policy, actor

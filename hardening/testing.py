@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import ContextDecorator
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user_model
@@ -16,6 +17,7 @@ from django.test import override_settings
 
 from hardening import attempted, host, ratelimits, sessions
 from hardening.audit import NOWHERE
+from hardening.breach import search, sources
 from hardening.core import otp
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import recovery, registry, totp
@@ -119,6 +121,27 @@ def no_floor() -> override_settings:
     people have, go on counting.
     """
     return override_settings(HARDENING={**getattr(settings, "HARDENING", {}), "POLICIES": []})
+
+
+class fake_breach(ContextDecorator):  # noqa: N801 - read as a verb, like `override_settings`
+    """Let these passwords be known from a breach, and every other one be clean.
+
+    A context manager or a decorator. Nobody is asked, neither a corpus nor the API, nor the list of
+    common passwords. Where the whole check is off (``BREACHED_PASSWORDS``) it stays off.
+    """
+
+    def __init__(self, *passwords: str) -> None:
+        self._sources = (sources.Fake(passwords),)
+        self._before: list[tuple[sources.Source, ...] | None] = []
+
+    def __enter__(self) -> Self:
+        """Ask the fake alone."""
+        self._before.append(search.stand_in(self._sources))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Ask whoever was asked before."""
+        search.stand_in(self._before.pop())
 
 
 def no_throttle() -> None:

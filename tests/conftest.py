@@ -15,16 +15,22 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.mail.utils import DNS_NAME
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 from hypothesis import settings as hypothesis_settings
 
-from tests import guard, redis
+from hardening import host
+from hardening.breach import search
+from tests import guard, redis, secrecy
 from tests.harness import MissingPart
 from tests.visitor import NOW, PASSWORD, Visitor
 
 # Shared machines have slow moments; a property is no benchmark.
 hypothesis_settings.register_profile("shared", deadline=None)
 hypothesis_settings.load_profile("shared")
+
+ASKED_FOR_FACTS = ("hardening_account", "hardening_sitestate", "hardening_rolepolicy")
 
 # Every mail's id names this machine; Django would ask the network what it is called.
 DNS_NAME._fqdn = "localhost"
@@ -36,6 +42,17 @@ def _nothing_outside() -> Iterator[None]:
     guard.attempts.clear()
     yield
     assert not guard.attempts, f"reached for {guard.attempts}"
+
+
+secrecy.begin()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_told() -> Iterator[None]:
+    """Fail the test during which a log gave away what somebody's password hashes to."""
+    secrecy.seen.clear()
+    yield
+    assert not secrecy.seen, "a log record holds a SHA-1, a prefix or a suffix"
 
 
 @pytest.fixture(autouse=True)
@@ -52,9 +69,23 @@ def _nothing_counted_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     if not apps.is_installed("hardening"):
         return  # a site from before
-    for name in ("attempted", "flows.attempts", "throttle.store", "throttle.tally"):
+    flows = ("flows.attempts", "flows.breached")
+    for name in ("attempted", *flows, "throttle.store", "throttle.tally"):
         import_module(f"hardening.{name}").clear()
     monkeypatch.setattr("hardening.throttle.tidying.TIDY_SECONDS", sys.maxsize)
+
+
+@pytest.fixture(autouse=True)
+def _no_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Know of breached passwords what lies on this machine; who wants the API makes a client.
+
+    For a host's tests the app looks up less; these here are about what a site meets.
+    """
+    monkeypatch.setattr(host, "is_under_test", lambda: False)
+    monkeypatch.setitem(search.BUILT_IN, "api", "hardening.breach.sources.Null")
+    search.forget()
+    yield
+    search.forget()
 
 
 @pytest.fixture
@@ -148,3 +179,38 @@ def on_redis(redis_server: redis.Server, settings) -> redis.Server:
     given = getattr(settings, "HARDENING", {})
     settings.HARDENING = {**given, "THROTTLE_STORE": redis_server.url}
     return redis_server
+
+
+def _rename(old: str, new: str) -> None:
+    quote = connection.ops.quote_name
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}")
+
+
+@pytest.fixture
+def lose(transactional_db: None) -> Iterator[Callable[..., None]]:
+    """Return `lose(*tables)`; they are back afterwards: MariaDB rolls no such statement back."""
+    lost: list[str] = []
+
+    def away(*tables: str) -> None:
+        for table in tables:
+            _rename(table, f"away_{table}")
+            lost.append(table)
+
+    yield away
+    for table in reversed(lost):
+        _rename(f"away_{table}", table)
+
+
+@pytest.fixture
+def unmigrate(lose) -> Iterator[Callable[[], None]]:
+    """Return a function: be a site that has deployed the code and not run ``migrate`` yet."""
+    ours = MigrationRecorder.Migration.objects.filter(app="hardening")
+    kept = list(ours)
+
+    def away() -> None:
+        ours.delete()
+        lose(*ASKED_FOR_FACTS)
+
+    yield away
+    MigrationRecorder.Migration.objects.bulk_create(kept, ignore_conflicts=True)

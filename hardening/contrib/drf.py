@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import authentication, exceptions, permissions
 
 from hardening import access, answers, attempted, origin, sessions
-from hardening.core.values import Strength
+from hardening.core.values import Strength, Verdict
 from hardening.facts import FactsError, NotMigratedError
 from hardening.flows import sessionless, stepup, unguarded
 from hardening.flows.parking import OVER
@@ -48,6 +48,15 @@ class StepRequired(exceptions.AuthenticationFailed):
     """The credentials are right, and the decision asks for more than they prove."""
 
     default_detail = _("This account needs more than these credentials. Sign in on the site.")
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__({"detail": self.default_detail, **answers.missing(decision)})
+
+
+class NewPasswordRequired(exceptions.PermissionDenied):
+    """The password is right and must be replaced, on a page: no other credentials help."""
+
+    default_detail = _("This account needs a new password. Sign in on the site to choose one.")
 
     def __init__(self, decision: Decision) -> None:
         super().__init__({"detail": self.default_detail, **answers.missing(decision)})
@@ -114,6 +123,8 @@ def _ask(request: Request, user: Any, *, password: bool = False, evidence: str =
     """Ask about a request that authenticated by itself; return if it may pass."""
     where, now = origin.where(request._request), int(time.time())  # noqa: SLF001
     try:
+        if password:
+            attempted.look_up(request, user, now=now, where=where)
         decision = sessionless.judge(
             user,
             password=password,
@@ -126,6 +137,8 @@ def _ask(request: Request, user: Any, *, password: bool = False, evidence: str =
         return
     if decision.verdict in OVER:
         raise CredentialsRefused
+    if decision.verdict is Verdict.CHANGE_PASSWORD:
+        raise NewPasswordRequired(decision)
     if not decision.allowed:
         raise StepRequired(decision)
     request._request.hardening_asked = user  # type: ignore[attr-defined]  # noqa: SLF001

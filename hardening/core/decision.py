@@ -25,6 +25,7 @@ from hardening.core.evidence import (
     has_fresh_factor,
     is_fresh,
     is_proven,
+    owes_password,
     required_strength,
     roles_due,
     strongest,
@@ -161,8 +162,7 @@ def _mandate(need: Need, who: Who, session: Session, now: int) -> Decision | Non
 
 def _password(_need: Need, who: Who, session: Session, _now: int) -> Decision | None:
     """Row 7: the password must change, but never by whoever merely typed it."""
-    enforced = who.requirement.password_mode is PasswordMode.ENFORCE
-    if not who.has_password or not (who.must_change or (who.password_breached and enforced)):
+    if not owes_password(who):
         return None
     reason = Reason.PASSWORD_CHANGE_REQUIRED if who.must_change else Reason.PASSWORD_BREACHED
     if not session.has(*BeyondPassword):

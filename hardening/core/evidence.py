@@ -11,6 +11,7 @@ from hardening.core.values import (
     Choice,
     Demand,
     Factor,
+    PasswordMode,
     Proof,
     ProofKind,
     Session,
@@ -33,6 +34,12 @@ def required_strength(who: Who, now: int) -> Strength:
 def roles_due(who: Who, now: int) -> tuple[str, ...]:
     """Return the roles whose policies are due, each once, for the pages to name."""
     return tuple(dict.fromkeys(demand.role for demand in due(who, now) if demand.role))
+
+
+def owes_password(who: Who) -> bool:
+    """True if the password must be replaced: an operator wants it, or it is in a breach."""
+    enforced = who.requirement.password_mode is PasswordMode.ENFORCE
+    return who.has_password and (who.must_change or (who.password_breached and enforced))
 
 
 def strongest(who: Who) -> Strength:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 FIRST_FACTOR_PROOF_SECONDS = 15 * 60  # login.md, "One rule for the first factor"
+RECHECK_DAYS = 30  # breach.md: how long a clean verdict on a password holds
+RECHECK_DAYS_PRIVILEGED = 7  # for members of a role under an enforcing policy
 RECOVERY_CODES_LOW = 3  # factors.md: fewer than three left is said on each login
 
 
@@ -112,6 +114,24 @@ class PasswordMode(IntEnum):
     WARN = 2
     ENFORCE = 3
 
+    @property
+    def slug(self) -> str:
+        """The word used in settings and in policy rows."""
+        return self.name.lower()
+
+    @classmethod
+    def from_slug(cls, slug: str) -> PasswordMode:
+        """Return the mode a setting or a row names.
+
+        Raises:
+            ValueError: If there is none of that name.
+        """
+        for mode in cls:
+            if mode.slug == slug:
+                return mode
+        message = f"unknown mode {slug!r}"
+        raise ValueError(message)
+
 
 class NeedKind(StrEnum):
     """What a door asks."""
@@ -170,6 +190,7 @@ class Requirement:
     demands: tuple[Demand, ...] = ()
     reported: tuple[Demand, ...] = ()
     password_mode: PasswordMode = PasswordMode.OFF
+    recheck_days: int = RECHECK_DAYS
     idle_seconds: int | None = None
     absolute_seconds: int | None = None
     remembered_days: int = 0

@@ -14,7 +14,7 @@ answered an old question. The policies are read anew and the query runs again.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from django.db import Error, connections, router, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from hardening import policies
+from hardening.core.pwned import Finding, mark
 from hardening.core.values import Who
 from hardening.factors import registry
 from hardening.factors.mailbox import email_of
@@ -84,6 +85,27 @@ class Facts:
         kept: str = self.columns["account_name_key"]
         return kept
 
+    def with_account(self, values: dict[str, Any]) -> Facts:
+        """Return the same facts but for these columns of the account's row, just written."""
+        columns = {f"account_{name}": value for name, value in values.items()}
+        return replace(self, columns={**self.columns, **columns})
+
+    @property
+    def password_verdict(self) -> Finding | None:
+        """What was found of the password that is stored now; `None` where nobody has looked."""
+        columns = self.columns
+        verdict: str = columns["account_password_verdict"]
+        # A verdict on an older password, however that was replaced, is none.
+        if not verdict or columns["account_password_mark"] != mark(self.user.password):
+            return None
+        return Finding(verdict)
+
+    @property
+    def password_checked_at(self) -> int:
+        """When it was found, in Unix seconds."""
+        at: int = self.columns["account_password_checked_at"]
+        return at
+
     @property
     def attack_until(self) -> int:
         """Until when unknown browsers are asked for more than a password, in Unix seconds."""
@@ -100,6 +122,7 @@ class Facts:
             recovery_codes_left=columns["account_codes_left"],
             requirement=self.policies.requirement(self.member_of),
             has_password=self.user.has_usable_password(),
+            password_breached=self.password_verdict is Finding.HIT,
             must_change=bool(columns["account_must_change"]),
             must_enrol=bool(columns["account_must_enrol"]),
             mailbox_usable=bool(email_of(self.user)),

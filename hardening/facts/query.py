@@ -46,11 +46,14 @@ ACCOUNT_COLUMNS = {
     "must_change": "",
     "must_enrol": False,
     "frozen": False,
+    "password_verdict": "",
+    "password_mark": "",
     # What a sign-in looks at besides.
     "email": "",
     "previous_email": "",
     "email_since": None,
     "name_key": "",
+    "password_checked_at": 0,
 }
 SITE_COLUMNS = {"epoch": 0, "policy_revision": 0, "attack_until": 0}
 # How an object is copied, compared or shown is its own affair; what it asks for is not.

@@ -39,7 +39,9 @@ from hardening.throttle.sampling import Sampling
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from hardening.core.hidden import Hidden
     from hardening.facts import Facts
+    from hardening.flows.breached import Written
 
 SAMPLE_SECONDS = 600
 
@@ -60,6 +62,8 @@ class Try:
         bearer: Whose known browser it is, by primary key, and the hash that was stored then: a
             right password may be hashed anew while it is checked.
         revoked: Whether the browser that it comes from failed too often to be known any more.
+        typed: The password, where another backend may yet find it right.
+        written: A verdict on the password that goes with the view's transaction, likewise.
         at_risk: Whether the charge goes with the view's transaction, if that is rolled back.
     """
 
@@ -71,6 +75,8 @@ class Try:
     wrong: bool = False
     revoked: bool = False
     at_risk: bool = False
+    typed: Hidden | None = field(default=None, repr=False)
+    written: Written | None = field(default=None, repr=False)
 
     @property
     def admitted(self) -> bool:
@@ -173,6 +179,7 @@ def abandon(trial: Try) -> None:
 
 def fail(trial: Try) -> None:
     """The password was wrong: the charge stands."""
+    trial.typed = None
     if not trial.is_open or not isinstance(trial.outcome, Taken):
         return
     trial.wrong, trial.is_open = True, False
@@ -198,6 +205,9 @@ def settle(trial: Try) -> None:
     were charged meanwhile, which is no less. Of any other there is nothing left to give back: it
     would be paid out of what others owe.
     """
+    trial.typed = None
+    if trial.written is not None:
+        trial.written.again()
     if not trial.at_risk:
         abandon(trial)
         return

@@ -12,18 +12,18 @@ slow request may save an older copy of the session; the next read of the user pa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-from hardening import audit, devices, facts, sessions
+from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
-from hardening.core.values import Decision, NoteKind, Proof, ProofKind, Session
-from hardening.flows import attempts, challenge, record, rows
-from hardening.flows.notices import address_book, stopped
+from hardening.core.values import Decision, NoteKind, ProofKind, Session
+from hardening.flows import attempts, record, rows
+from hardening.flows.judging import UNKNOWN, Came, judge, tell_if_stopped
+from hardening.flows.notices import address_book
 from hardening.flows.parking import (
     OVER,
     SIGNED_IN,
@@ -42,23 +42,6 @@ if TYPE_CHECKING:
     from hardening.facts import Facts
     from hardening.flows.record import Waiting
 
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """How a sign-in came: with which device cookie, and whether something speaks against it.
-
-    No cookie is believed of a browser that failed too often to be known any more. `stored`: the
-    hash under which it was known when the try began, if it was. `flagged`: from an address that
-    is, or from a net over its limit whose challenge was not met; `solved`: it was met.
-    """
-
-    cookie: str | None = None
-    stored: str | None = field(default=None, repr=False)
-    flagged: bool = False
-    solved: bool = False
-
-
-UNKNOWN = Came()
 PASSWORD_MARK = "_hardening_password"  # noqa: S105 - a name; on a user object, from the backend to the receiver
 
 
@@ -117,7 +100,7 @@ def arrive(
             return Arrival.STANDS, standing
     if record.drop(session, owner=user, now=now):
         sessions.restart(session)
-    state, decision = _judge(found, kind, came, now)
+    state, decision = judge(found, kind, came, now)
     if kind is ProofKind.PASSWORD:
         attempts.note_name(found)
     if decision.allowed:
@@ -131,7 +114,7 @@ def arrive(
     mid_life = sessions.was_live(session)
     set_mark(session, Mark(decision, row, mid_life=mid_life, by_middleware=not in_view))
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
-    _tell_if_stopped(user, state, now=now, where=where)
+    tell_if_stopped(found, state, now=now, where=where)
     return Arrival.PARKED, decision
 
 
@@ -151,7 +134,7 @@ def begin(
     session with a new key, and ``user_logged_in`` waits for completion.
     """
     found = facts.of(user)  # read a moment ago, when the password was checked
-    state, decision = _judge(found, ProofKind.PASSWORD, came, now)
+    state, decision = judge(found, ProofKind.PASSWORD, came, now)
     if decision.allowed:
         setattr(user, facts.ATTRIBUTE, found)  # for `arrive`, which hears of that `login()`
         return Arrival.COMPLETED, decision
@@ -169,7 +152,7 @@ def begin(
     park(session, found, state, decision, announced=False, next_url=next_url, now=now)
     sessions.take_login(session)
     record_parked(Event.LOGIN_PARKED, user, decision, now=now, where=where)
-    _tell_if_stopped(user, state, now=now, where=where)
+    tell_if_stopped(found, state, now=now, where=where)
     return Arrival.PARKED, decision
 
 
@@ -178,39 +161,6 @@ def fault(session: SessionBase, user: Any, *, now: int, where: Where) -> None:
     sessions.take_login(session)
     set_mark(session, Mark(None, undo=True))
     audit.record(Event.LOGIN_FAULT, user=user, now=now, where=where)
-
-
-def _judge(found: Facts, kind: ProofKind, came: Came, now: int) -> tuple[Session, Decision]:
-    epochs = found.who()
-    device = devices.find(
-        came.cookie,
-        found.user.pk,
-        password=found.user.password if came.stored is None else came.stored,
-        account_epoch=epochs.account_epoch,
-        site_epoch=epochs.site_epoch,
-        now=now,
-    )
-    known = device is not None and device.proven
-    who = found.who(known_browser=known)
-    state = Session(
-        proofs=(Proof(kind, now, who.account_epoch),),
-        account_epoch=who.account_epoch,
-        site_epoch=who.site_epoch,
-        started=now,
-        signing_in=True,
-        known_browser=known,
-        attack_mode=found.attack_until > now,
-        flagged_address=came.flagged
-        or (came.solved and challenge.was_passed_over(found.user.pk, now=now)),
-    )
-    return state, record.ask(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
-
-
-def _tell_if_stopped(user: Any, state: Session, *, now: int, where: Where) -> None:
-    """A right password met the second check in a bad hour: its owner hears of it."""
-    suspect = state.attack_mode or state.flagged_address
-    if suspect and not state.known_browser and state.has(ProofKind.PASSWORD):
-        stopped(user, now=now, where=where)
 
 
 def _forget_other(session: SessionBase, user: Any, *, now: int) -> None:

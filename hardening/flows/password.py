@@ -57,7 +57,7 @@ def change_live(user: Any, new: str, *, now: int, where: Where) -> None:
 
 
 def _store(user: Any, new: str) -> None:
-    Account.objects.filter(user_id=user.pk).update(must_change="")  # first: it is the lock
+    Account.objects.changed_password(user.pk)  # first: it is the lock
     user.set_password(new)
     user.save(update_fields=["password"])
 

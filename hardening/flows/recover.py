@@ -64,7 +64,7 @@ def demand_password_change(
     count = 0
     for user in users:
         account = Account.objects.of(user.pk)
-        Account.objects.filter(pk=account.pk).update(must_change="operator")
+        Account.objects.filter(pk=account.pk).update(must_change="operator", must_change_since=now)
         tell(user, "password_change_required", _by(actor), now=now)
         audit.record(Event.PASSWORD_CHANGE_DEMANDED, user=user, actor=actor, now=now, where=where)
         count += 1

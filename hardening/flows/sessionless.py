@@ -20,7 +20,16 @@ from django.core import signing
 from hardening import facts, sessions
 from hardening.audit import Event
 from hardening.conf import conf
-from hardening.core.values import Need, NeedKind, Proof, ProofKind, Session, Strength
+from hardening.core.values import (
+    Need,
+    NeedKind,
+    Proof,
+    ProofKind,
+    Reason,
+    Session,
+    Strength,
+    Verdict,
+)
 from hardening.flows import record, rows
 from hardening.flows.login import PASSWORD_MARK
 from hardening.flows.notices import UNWELCOME, worth_recording
@@ -33,6 +42,11 @@ if TYPE_CHECKING:
     from hardening.core.values import Decision, Who
 
 SALT = "hardening.evidence"
+NEW_PASSWORD = (
+    Reason.PASSWORD_BREACHED,
+    Reason.BREACHED_ON_UNKNOWN_DEVICE,
+    Reason.PASSWORD_CHANGE_REQUIRED,
+)
 
 
 def judge(
@@ -69,6 +83,9 @@ def judge(
     # good a door for stolen ones as any login page.
     state = replace(state, attack_mode=found.attack_until > now, flagged_address=flagged)
     decision = record.ask(SIGNED_IN, who, state, now=now, enforce=conf().ENFORCE)
+    if decision.reason in NEW_PASSWORD:
+        # There is nobody to ask for the mailbox: what ends it is a new password, set on a page.
+        decision = replace(decision, verdict=Verdict.CHANGE_PASSWORD)
     if not decision.allowed and worth_recording(user, now=now, what=UNWELCOME):
         record_parked(Event.REQUEST_REFUSED, user, decision, now=now, where=where)
     return decision

@@ -18,11 +18,21 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from hardening.core.pwned import Finding, mark
 from hardening.models.database import Row, WrittenQuerySet
 from hardening.models.inserting import insert_missing
 
 SITE_PK = 1
 REVISION_BITS = 62  # fits a signed 64-bit column; random, so that a rolled-back one never returns
+
+
+UNCHECKED: dict[str, Any] = {
+    "password_verdict": "",
+    "password_mark": "",
+    "password_checked_at": 0,
+    "password_source": "",
+    "password_corpus": "",
+}
 
 
 class AccountQuerySet(WrittenQuerySet["Account"]):
@@ -55,6 +65,48 @@ class AccountQuerySet(WrittenQuerySet["Account"]):
         """Store the encoded list of confirmed factors. The caller has bumped the epoch."""
         self.filter(user_id=user_pk).update(factors=encoded)
 
+    def note_verdict(
+        self, user_pk: Any, *, verdict: str, mark: str, checked_at: int, source: str, corpus: str
+    ) -> bool:
+        """Store what was found of a password; true for exactly one caller of the same hit.
+
+        Args:
+            user_pk: Whose.
+            verdict: A `Finding`.
+            mark: Of which password (`hardening.core.pwned.mark`).
+            checked_at: Unix seconds.
+            source: Who found it.
+            corpus: In which edition, where there are such.
+        """
+        columns = {
+            "password_verdict": verdict,
+            "password_mark": mark,
+            "password_checked_at": checked_at,
+            "password_source": source,
+            "password_corpus": corpus,
+        }
+        if self._note(user_pk, columns):
+            return True
+        if self.filter(user_id=user_pk).exists():
+            return False
+        insert_missing(self, [self.model(user_id=user_pk)])
+        return self._note(user_pk, columns)
+
+    def _note(self, user_pk: Any, columns: dict[str, Any]) -> bool:
+        rows = self.filter(user_id=user_pk)
+        if columns["password_verdict"] == Finding.HIT:
+            keys = ("password_verdict", "password_mark")
+            rows = rows.exclude(**{key: columns[key] for key in keys})
+        return rows.update(**columns) == 1
+
+    def forget_verdict(self, user_pk: Any) -> None:
+        """Erase what was found of a password that is another now."""
+        self.filter(user_id=user_pk).update(**UNCHECKED)
+
+    def changed_password(self, user_pk: Any) -> None:
+        """Take note that the owner has set a new password: nothing is demanded any more."""
+        self.filter(user_id=user_pk).update(must_change="", must_change_since=None, **UNCHECKED)
+
     def spend_recovery_code(self, user_pk: Any) -> None:
         """Count one recovery code less."""
         self.filter(user_id=user_pk, codes_left__gt=0).update(codes_left=F("codes_left") - 1)
@@ -86,6 +138,12 @@ class Account(Row):
     factors = models.TextField(default="", blank=True)
     codes_left = models.PositiveSmallIntegerField(default=0)
     must_change = models.CharField(max_length=32, default="", blank=True)
+    must_change_since = models.BigIntegerField(null=True, blank=True)  # Unix seconds
+    password_verdict = models.CharField(max_length=8, default="", blank=True)  # "hit" or "clean"
+    password_mark = models.CharField(max_length=32, default="", blank=True)  # of which password
+    password_checked_at = models.BigIntegerField(default=0)  # Unix seconds
+    password_source = models.CharField(max_length=150, default="", blank=True)
+    password_corpus = models.CharField(max_length=64, default="", blank=True)  # its edition
     must_enrol = models.BooleanField(default=False)
     frozen = models.BooleanField(default=False)
     email = models.TextField(default="", blank=True)  # sealed
@@ -100,9 +158,18 @@ class Account(Row):
     class Meta:
         verbose_name = _("account security")
         verbose_name_plural = _("account security")
+        permissions = [
+            ("view_password_verdict", _("Can see whose password is in a breach")),
+        ]
 
     def __str__(self) -> str:
         return f"account {self.user_id}"
+
+    def verdict_on(self, stored: str) -> Finding | None:
+        """Return what was found of the password that is `stored`; `None` where nobody looked."""
+        if not self.password_verdict or self.password_mark != mark(stored):
+            return None
+        return Finding(self.password_verdict)
 
 
 class SiteStateQuerySet(WrittenQuerySet["SiteState"]):

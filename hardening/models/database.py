@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +43,12 @@ def on_commit(done: Callable[[], object]) -> None:
     What it raises is logged and stops nobody else's.
     """
     transaction.on_commit(done, using=alias(), robust=True)
+
+
+def release() -> None:
+    """Close what this thread has opened; a thread that serves no request does so itself."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
 
 
 class WrittenQuerySet(models.QuerySet[_Row]):

@@ -18,7 +18,7 @@ from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from hardening.conf import MAX_STEP_UP_SECONDS
-from hardening.core.values import Strength
+from hardening.core.values import PasswordMode, Strength
 from hardening.models.account import SiteState
 from hardening.models.database import Row, WrittenQuerySet
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_GRACE_DAYS = 365
+MAX_RECHECK_DAYS = 365
 
 
 class Mode(models.TextChoices):
@@ -42,6 +43,15 @@ class StrengthChoice(models.TextChoices):
     ANY = Strength.ANY.slug, _("Any second factor")
     PHISHING_RESISTANT = Strength.PHISHING_RESISTANT.slug, _("Phishing-resistant (passkey)")
     DEVICE_BOUND = Strength.DEVICE_BOUND.slug, _("Device-bound (passkey that is not synced)")
+
+
+class BreachedPasswords(models.TextChoices):
+    """What is done about a password known from a breach; the site's setting may do more."""
+
+    OFF = PasswordMode.OFF.slug, _("Nothing beyond what the site does for everybody")
+    REPORT = PasswordMode.REPORT.slug, _("Count only")
+    WARN = PasswordMode.WARN.slug, _("Warn, and ask unknown browsers for the mailbox")
+    ENFORCE = PasswordMode.ENFORCE.slug, _("Demand a new password")
 
 
 class FirstEnrolment(models.TextChoices):
@@ -92,6 +102,18 @@ class RolePolicy(Row):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_STEP_UP_SECONDS)],
     )
+    breached_passwords = models.CharField(
+        _("breached passwords"),
+        max_length=8,
+        choices=BreachedPasswords.choices,
+        default=BreachedPasswords.ENFORCE,
+    )
+    recheck_days = models.PositiveSmallIntegerField(
+        _("days until a password is looked up again"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_RECHECK_DAYS)],
+    )
     note = models.TextField(_("note"), default="", blank=True)
 
     objects = RolePolicyQuerySet.as_manager()
@@ -112,6 +134,11 @@ class RolePolicy(Row):
                 condition=models.Q(step_up_seconds__isnull=True)
                 | models.Q(step_up_seconds__range=(1, MAX_STEP_UP_SECONDS)),
                 name="hardening_step_up_is_bounded",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(recheck_days__isnull=True)
+                | models.Q(recheck_days__range=(1, MAX_RECHECK_DAYS)),
+                name="hardening_recheck_is_bounded",
             ),
         ]
 

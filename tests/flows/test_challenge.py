@@ -10,7 +10,8 @@ from hardening import devices, facts, host
 from hardening.core.throttle import SECOND_US
 from hardening.core.values import Reason, Verdict
 from hardening.flows import attempts, challenge, login
-from hardening.flows.login import Arrival, Came
+from hardening.flows.judging import Came
+from hardening.flows.login import Arrival
 from hardening.models import ParkedLogin, SiteState, ThrottleCell
 from hardening.throttle import database
 from tests.actors import HERE, NOW, new_session, reread

@@ -11,15 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardening import facts, policies
-from hardening.core.values import Strength
+from hardening.core.values import PasswordMode, Strength
 from hardening.models import RolePolicy, SiteState
-from hardening.models.policy import FirstEnrolment, Mode
+from hardening.models.policy import BreachedPasswords, FirstEnrolment, Mode
 from hardening.moments import moment, unix
 from hardening.policies import Policy, PolicySet, merge
 from tests.visitor import DAY, NOW
 
 EMPTY_FLOOR = override_settings(HARDENING={"POLICIES": []})
-FLOOR = (Policy("staff", Strength.ANY, due=0), Policy("superuser", Strength.ANY, due=0))
+FLOOR = tuple(
+    Policy(role, Strength.ANY, due=0, password_mode=PasswordMode.ENFORCE)
+    for role in ("staff", "superuser")
+)
 
 
 def editor(strength=Strength.ANY, due=NOW, **more) -> Policy:
@@ -90,6 +93,8 @@ def test_a_row_becomes_the_value_that_it_says(make_policy) -> None:
         grace_days=3,
         first_enrolment=FirstEnrolment.TICKET,
         step_up_seconds=60,
+        breached_passwords=BreachedPasswords.WARN,
+        recheck_days=5,
     )
     wanted = editor(
         Strength.DEVICE_BOUND,
@@ -97,6 +102,8 @@ def test_a_row_becomes_the_value_that_it_says(make_policy) -> None:
         enforced=False,
         first_by_ticket=True,
         step_up_seconds=60,
+        password_mode=PasswordMode.WARN,
+        recheck_days=5,
     )
     assert policies.read().policies == (wanted,)
 
@@ -284,3 +291,59 @@ def test_other_settings_are_noticed_without_reading_the_rows_each_time(
         policies.current()
     settings.HARDENING = {"POLICIES": [{"role": "everyone"}]}
     assert policies.current().roles == ("everyone",)
+
+
+# ---------------------------------------------------------------- breached passwords
+
+OFF, REPORT, WARN, ENFORCE = PasswordMode
+
+
+@pytest.mark.parametrize("site", PasswordMode)
+def test_what_the_site_does_for_everybody_holds_without_any_policy(site, settings) -> None:
+    settings.HARDENING = {"BREACHED_PASSWORDS": site.slug}
+    assert merge([]).password_mode is site
+
+
+@pytest.mark.parametrize(
+    "site, listed, merged",
+    [
+        (OFF, [(WARN, True)], WARN),
+        (WARN, [(OFF, True)], WARN),
+        (WARN, [(OFF, True), (ENFORCE, True)], ENFORCE),
+        (OFF, [(ENFORCE, False)], REPORT),
+        (OFF, [(OFF, False)], OFF),
+        (WARN, [(ENFORCE, False)], WARN),
+        (OFF, [(ENFORCE, False), (WARN, True)], WARN),
+    ],
+    ids=str,
+)
+def test_the_strictest_wins_and_what_only_reports_adds_no_more(
+    site, listed, merged, settings
+) -> None:
+    settings.HARDENING = {"BREACHED_PASSWORDS": site.slug}
+    rows = [editor(password_mode=mode, enforced=enforced) for mode, enforced in listed]
+    assert merge(rows).password_mode is merged
+
+
+@pytest.mark.parametrize(
+    "listed, days",
+    [
+        ([], 30),
+        ([(None, False)], 30),
+        ([(3, False)], 30),
+        ([(None, True)], 7),
+        ([(3, True)], 3),
+        ([(90, True)], 90),
+        ([(90, True), (14, True), (None, True)], 14),
+    ],
+    ids=str,
+)
+def test_a_verdict_holds_for_the_fewest_days_that_a_policy_names(listed, days) -> None:
+    rows = [editor(recheck_days=named, enforced=enforced) for named, enforced in listed]
+    assert merge(rows).recheck_days == days
+
+
+def test_a_mode_has_a_word_and_no_other_word_is_one() -> None:
+    assert [PasswordMode.from_slug(mode.slug) for mode in PasswordMode] == list(PasswordMode)
+    with pytest.raises(ValueError, match="unknown mode"):
+        PasswordMode.from_slug("strict")

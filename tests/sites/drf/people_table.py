@@ -102,8 +102,8 @@ PEOPLE = (
     ),
     Person(
         "must change the password",
-        401,
-        "mailbox_required",
+        403,
+        "password_change_required",
         "password_change_required",
         happens=must_change,
     ),
