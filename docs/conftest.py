@@ -7,10 +7,17 @@ fragment with dots in it) is preceded by a comment line `% skip: next "why"`.
 from __future__ import annotations
 
 from doctest import ELLIPSIS
+from typing import TYPE_CHECKING
 
 import pytest
 from sybil import Sybil
 from sybil.parsers.myst import DocTestDirectiveParser, PythonCodeBlockParser, SkipParser
+
+from hardening import host
+from hardening.breach import search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytest_collect_file = Sybil(
     parsers=[
@@ -20,8 +27,19 @@ pytest_collect_file = Sybil(
     ],
     patterns=["*.md"],
     excludes=["_build/**"],
-    fixtures=["db"],  # each example has a database of its own, rolled back after it
+    # Each example has a database of its own, rolled back after it, and asks nobody outside.
+    fixtures=["db", "no_api"],
 ).pytest()
+
+
+@pytest.fixture
+def no_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Know of breached passwords what lies on this machine, as a site does that runs."""
+    monkeypatch.setattr(host, "is_under_test", lambda: False)
+    monkeypatch.setitem(search.BUILT_IN, "api", "hardening.breach.sources.Null")
+    search.forget()
+    yield
+    search.forget()
 
 
 @pytest.hookimpl(trylast=True)

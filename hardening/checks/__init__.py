@@ -3,7 +3,8 @@
 ``E`` leaves a door open, ``W`` weakens it. One function an id; checks read settings and code,
 never the database, so they run before ``migrate``. They stand by what they look at: our places in
 the host's settings (`wiring`), ``settings.HARDENING`` (`configuration`), where the
-throttle counts (`stores`), how passwords are kept (`passwords`), the rest of the site (`site`).
+throttle counts (`stores`), how passwords are kept (`passwords`), whether they are looked up in
+lists of leaked ones (`breach`), the rest of the site (`site`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Tags, register
 
-from hardening.checks import configuration, passwords, site, stores, wiring
+from hardening.breach import corpus
+from hardening.checks import breach, configuration, passwords, site, stores, wiring
 from hardening.conf import conf, problems
 
 if TYPE_CHECKING:
@@ -44,6 +46,12 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     wiring.requests_reach_the_templates,
     site.transactions_see_what_is_committed,
     site.nobody_else_locks_out,
+    breach.new_passwords_are_looked_up,
+    breach.validators_ask_nothing_forbidden,
+    breach.corpus_can_be_read,
+    breach.sources_can_be_used,
+    breach.answers_have_their_cache,
+    breach.api_is_asked_in_private,
 )
 DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     configuration.vault_has_its_own_keys,
@@ -51,6 +59,7 @@ DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     site.links_lead_home,
     passwords.first_hasher_is_memory_hard,
     passwords.peppers_are_used,
+    breach.used_passwords_are_looked_up,
 )
 
 
@@ -74,3 +83,9 @@ def shout_if_the_kill_switch_is_on() -> None:
     """Log it at each start, for servers run no checks."""
     if not problems() and not conf().ENFORCE:
         log.critical("hardening asks nobody for a second factor: HARDENING['ENFORCE'] is False")
+
+
+def shout_if_the_corpus_is_refused() -> None:
+    """Look at it at each start, so that a damaged file is known before somebody signs in."""
+    if not problems():
+        corpus.refused()  # says so itself, by the file's name and with the reason

@@ -16,7 +16,16 @@ from django.db.models import Q, UniqueConstraint
 from psycopg import IsolationLevel
 
 from hardening import keys, roles
-from hardening.checks import CHECKS, DEPLOY_CHECKS, configuration, passwords, site, stores, wiring
+from hardening.checks import (
+    CHECKS,
+    DEPLOY_CHECKS,
+    breach,
+    configuration,
+    passwords,
+    site,
+    stores,
+    wiring,
+)
 from hardening.checks.wiring import AUTH_MIDDLEWARE, MIDDLEWARE
 from hardening.host import MODEL_BACKEND, OUR_BACKEND
 from tests.mailers import send_by
@@ -155,6 +164,39 @@ def defenders_middleware(settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "defender.middleware.FailedLoginMiddleware"]
 
 
+def nothing_that_refuses_leaked_passwords(settings):
+    settings.AUTH_PASSWORD_VALIDATORS = []
+
+
+def a_rule_of_composition(settings):
+    symbols = {"NAME": "shop.validators.SymbolValidator"}
+    settings.AUTH_PASSWORD_VALIDATORS = [*settings.AUTH_PASSWORD_VALIDATORS, symbols]
+
+
+def a_corpus_that_is_not_there(settings):
+    settings.HARDENING = {"BREACH_CORPUS": "/nowhere/list.corpus"}
+
+
+def a_source_that_is_not_there(settings):
+    settings.HARDENING = {"BREACH_SOURCES": ["corpus", "nowhere.Source"]}
+
+
+def a_source_that_looks_nothing_up(settings):
+    settings.HARDENING = {"BREACH_SOURCES": ["tests.host.hashers.Quick"]}
+
+
+def a_source_that_is_no_class(settings):
+    settings.HARDENING = {"BREACH_SOURCES": ["tests.settings.SECRET_KEY"]}
+
+
+def a_cache_that_is_not_there(settings):
+    settings.HARDENING = {"BREACH_CACHE": "breach"}
+
+
+def an_api_in_the_clear(settings):
+    settings.HARDENING = {"BREACH_API_URL": "http://pwned.example"}
+
+
 MISTAKES = [
     (without_ours, "hardening.E001"),
     (ours_too_early, "hardening.E002"),
@@ -183,6 +225,14 @@ MISTAKES = [
     (no_request_in_templates, "hardening.W005"),
     (axes_backend_beside_ours, "hardening.W008"),
     (defenders_middleware, "hardening.W008"),
+    (nothing_that_refuses_leaked_passwords, "hardening.W012"),
+    (a_rule_of_composition, "hardening.W013"),
+    (a_corpus_that_is_not_there, "hardening.E017"),
+    (a_source_that_is_not_there, "hardening.E018"),
+    (a_source_that_looks_nothing_up, "hardening.E018"),
+    (a_source_that_is_no_class, "hardening.E018"),
+    (a_cache_that_is_not_there, "hardening.W014"),
+    (an_api_in_the_clear, "hardening.W015"),
 ]
 
 
@@ -296,6 +346,91 @@ def test_hosts_that_nobody_named_are_remarked_on_at_deployment_only(settings):
     found = told(deploy=True)
     assert set(found) == {"hardening.W011"}
     assert found["hardening.W011"].hint.startswith(ACTIONS)
+
+
+def test_passwords_that_nobody_looks_up_are_remarked_on_at_deployment_only(settings):
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY], "BREACHED_PASSWORDS": "off"}
+    assert told() == {}
+    found = told(deploy=True)
+    assert set(found) == {"hardening.W016"}
+    assert found["hardening.W016"].hint.startswith(ACTIONS)
+    settings.HARDENING = {"VAULT_KEYS": [VAULT_KEY], "BREACHED_PASSWORDS": "report"}
+    assert told(deploy=True) == {}
+
+
+def test_a_subclass_of_our_validator_counts_as_ours(settings):
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": "tests.host.validators.Ours"}]
+    assert told() == {}
+
+
+@pytest.mark.parametrize(
+    "listed", [[{"NAME": "nowhere.Validator"}], [{"OPTIONS": {}}], ["text"]], ids=str
+)
+def test_a_validator_that_cannot_be_read_is_left_to_django(settings, listed):
+    settings.AUTH_PASSWORD_VALIDATORS = listed
+    assert set(told()) == {"hardening.W012"}
+
+
+CHARACTERS = "django_password_validators.password_character_requirements.password_validation"
+HISTORIES = "django_password_validators.password_history.password_validation"
+DJANGOS = "django.contrib.auth.password_validation"
+
+
+@pytest.mark.parametrize(
+    "path,added",
+    [
+        (f"{CHARACTERS}.PasswordCharacterValidator", "composition rules"),
+        (f"{HISTORIES}.UniquePasswordsValidator", "a history"),
+        ("shop.validators.UppercaseValidator", "composition rules"),
+        ("shop.validators.UpperCasePasswordValidator", "composition rules"),
+        ("shop.validators.LetterCaseValidator", "composition rules"),
+        ("shop.validators.SymbolsValidator", "composition rules"),
+        ("shop.validators.NumberValidator", "composition rules"),
+        ("shop.validators.MinDigitsValidator", "composition rules"),
+        ("shop.validators.SpecialCharacterValidator", "composition rules"),
+        ("shop.validators.PasswordComplexityValidator", "composition rules"),
+        ("shop.validators.password_history", "a history"),
+        ("shop.validators.PasswordHistoryValidator", "a history"),
+        ("shop.validators.NoReuseValidator", "a history"),
+        ("shop.validators.PreviousPasswordsValidator", "a history"),
+        ("shop.validators.PasswordExpiryValidator", "an expiry"),
+        ("shop.validators.MaximumAgeValidator", "an expiry"),
+        (f"{DJANGOS}.UserAttributeSimilarityValidator", None),
+        (f"{DJANGOS}.MinimumLengthValidator", None),
+        (f"{DJANGOS}.CommonPasswordValidator", None),
+        (f"{DJANGOS}.NumericPasswordValidator", None),
+        ("hardening.validators.PasswordLengthValidator", None),
+        ("shop.validators.LanguageValidator", None),
+        ("shop.validators.MaximumLengthValidator", None),
+        ("shop.history.LengthValidator", None),
+        ("pwned_passwords_django.validators.PwnedPasswordsValidator", None),
+    ],
+)
+def test_a_validator_that_asks_what_nist_forbids_is_known_by_its_name(settings, path, added):
+    settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": path}]
+    found = [message.msg for message in breach.validators_ask_nothing_forbidden()]
+    assert [f"adds {added};" in msg for msg in found] == ([True] if added else [])
+    assert all(path in msg for msg in found)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"BREACH_API_URL": "http://127.0.0.1:8001"},
+        {"BREACH_API_URL": "http://[::1]:8001/mirror"},
+        {"BREACH_API_URL": "http://localhost:8001"},
+        {"BREACH_API_URL": "https://pwned.example"},
+        {"BREACH_API_URL": "http://pwned.example", "BREACH_SOURCES": ["corpus"]},
+        {"BREACH_CACHE": "default"},
+        {"BREACH_SOURCES": ["tests.host.sources.Own", "tests.host.sources.own"]},
+        {"BREACH_SOURCES": ["local", "corpus", "api"]},
+        {"BREACH_SOURCES": []},
+    ],
+    ids=str,
+)
+def test_what_is_right_about_breached_passwords_is_accepted(settings, given):
+    settings.HARDENING = given
+    assert told() == {}
 
 
 @pytest.mark.parametrize(
@@ -475,7 +610,7 @@ def test_checks_never_ask_the_database():
 
 
 def ids_in_source():
-    sources = map(inspect.getsource, (configuration, passwords, site, stores, wiring))
+    sources = map(inspect.getsource, (breach, configuration, passwords, site, stores, wiring))
     return re.findall(r'id="(hardening\.[EW]\d{3})"', "".join(sources))
 
 
@@ -493,7 +628,9 @@ def test_the_docstring_of_each_check_begins_with_its_id():
 def test_every_check_is_in_this_table():
     apart = {
         f"hardening.{short}"
-        for short in ("E012", "E015", "W002", "W004", "W006", "W007", "W009", "W010", "W011")
+        for short in (
+            *("E012", "E015", "W002", "W004", "W006", "W007", "W009", "W010", "W011", "W016"),
+        )
     }
     here = {name for _, name in MISTAKES} | apart
     assert here == set(ids_in_source())

@@ -3,56 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.migrations.recorder import MigrationRecorder
 
 from hardening import facts
 from hardening.facts import FactsError, NotMigratedError
 from hardening.models import Account
+from tests.conftest import ASKED_FOR_FACTS
 
 User = get_user_model()
-
-
-TABLES = ("hardening_account", "hardening_sitestate", "hardening_rolepolicy")
-
-
-def rename(old: str, new: str) -> None:
-    quote = connection.ops.quote_name
-    with connection.cursor() as cursor:
-        cursor.execute(f"ALTER TABLE {quote(old)} RENAME TO {quote(new)}")
-
-
-@pytest.fixture
-def lose(transactional_db: None) -> Iterator[Callable[..., None]]:
-    """Return `lose(*tables)`; they are back afterwards: MariaDB rolls no such statement back."""
-    lost: list[str] = []
-
-    def away(*tables: str) -> None:
-        for table in tables:
-            rename(table, f"away_{table}")
-            lost.append(table)
-
-    yield away
-    for table in reversed(lost):
-        rename(f"away_{table}", table)
-
-
-@pytest.fixture
-def unmigrate(lose) -> Iterator[Callable[[], None]]:
-    """Return a function: be a site that has deployed the code and not run ``migrate`` yet."""
-    ours = MigrationRecorder.Migration.objects.filter(app="hardening")
-    kept = list(ours)
-
-    def away() -> None:
-        ours.delete()
-        lose(*TABLES)
-
-    yield away
-    MigrationRecorder.Migration.objects.bulk_create(kept, ignore_conflicts=True)
 
 
 def test_missing_tables_are_told_apart_and_said_loudly(user, unmigrate, caplog) -> None:
@@ -72,7 +33,7 @@ def test_missing_tables_leave_the_transaction_at_hand_alone(user, unmigrate) -> 
 
 def test_tables_out_of_sight_are_no_tables_missing(user, lose) -> None:
     """A wrong search path must not open the door that ``migrate`` has closed."""
-    lose(*TABLES)
+    lose(*ASKED_FOR_FACTS)
     with pytest.raises(FactsError):
         facts.fresh(user)
 

@@ -29,6 +29,7 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "shop.backends.EmailBackend",
 ]
+AUTH_PASSWORD_VALIDATORS = []
 TEMPLATES = [{**TEMPLATES[0], "DIRS": [HERE / "shop" / "templates"]}]
 DATABASES = {"default": database(str(DATA / "db.sqlite3"))}
 globals().update(mail_settings("shop.mail.Files", file_path=DATA / "mails"))

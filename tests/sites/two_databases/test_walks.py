@@ -12,7 +12,9 @@ from django.test.testcases import DatabaseOperationForbidden
 
 from hardening import audit, testing
 from hardening.checks import site
-from hardening.core.throttle import CODE_RULES, SECOND_US, Backoff
+from hardening.core.backoff import Backoff
+from hardening.core.limits import CODE_RULES
+from hardening.core.throttle import SECOND_US
 from hardening.factors import registry
 from hardening.flows import policy as policy_flow
 from hardening.flows import status
@@ -159,6 +161,8 @@ def test_a_policy_saved_in_the_admin_acts_at_once(fan, member):
         "starts_at_1": "00:00",
         "grace_days": "0",
         "first_enrolment": "mailbox",
+        "breached_passwords": "enforce",
+        "recheck_days": "",
     }
     assert member.get("admin:hardening_rolepolicy_add").status_code == 200
     assert leads_to(
@@ -174,7 +178,7 @@ def test_a_policy_saved_in_the_admin_acts_at_once(fan, member):
 
 def test_the_commands_find_people_and_rows(member):
     assert "with a second factor" in said("hardening_status")
-    assert status.report()["counts"]["with a second factor"] == 1
+    assert status.report(now=NOW)["counts"]["with a second factor"] == 1
     assert said("hardening_ticket", "member")
     assert "sign-ins: 0" in said("hardening_prune")
     assert "Sealed anew: 0" in said("hardening_rekey")

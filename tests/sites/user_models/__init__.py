@@ -12,4 +12,5 @@ pytest.register_assert_rewrite(
     "tests.sites.user_models.costs",
     "tests.sites.user_models.journeys",
     "tests.sites.user_models.operators",
+    "tests.sites.user_models.passwords",
 )
