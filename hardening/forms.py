@@ -225,6 +225,10 @@ class NewPasswordForm(PasswordChangeForm):
         for field in self.fields.values():
             field.validators.append(MaxLengthValidator(PASSWORD_LENGTH))
 
+    def validate_password_for_user(self, user: Any, *_args: Any, **_kwargs: Any) -> None:
+        """Say what is wrong with a password where it is typed first, not where it is repeated."""
+        super().validate_password_for_user(user, "new_password1")
+
     def clean_new_password1(self) -> str:
         """Refuse the password that is to be replaced."""
         new = str(self.cleaned_data.get("new_password1", ""))

@@ -9,13 +9,14 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hardening import origin, roles
 from hardening.admin.fresh import FreshProofMixin
 from hardening.audit import NOWHERE, Where
-from hardening.core.values import Strength
+from hardening.core.values import RECHECK_DAYS_PRIVILEGED, Strength
 from hardening.flows import policy as flow
 from hardening.models import RolePolicy
 from hardening.models.policy import MAX_GRACE_DAYS
@@ -62,6 +63,8 @@ class RolePolicyForm(forms.ModelForm):
             "grace_days",
             "first_enrolment",
             "step_up_seconds",
+            "breached_passwords",
+            "recheck_days",
             "note",
         )
         widgets = {"role": RoleInput}
@@ -77,6 +80,18 @@ class RolePolicyForm(forms.ModelForm):
             ),
             "step_up_seconds": gettext_lazy(
                 "Empty: as the settings say; a policy can only ask for less."
+            ),
+            "breached_passwords": gettext_lazy(
+                "What happens at sign-in to members whose password is in a list leaked from other "
+                "websites. A policy can only do more than the site does for everybody; a policy "
+                "in the mode “Report only” counts and does no more."
+            ),
+            "recheck_days": format_lazy(
+                gettext_lazy(
+                    "How long a password that was in no list counts as such. Empty: {days} days; "
+                    "where policies differ, the shortest holds."
+                ),
+                days=RECHECK_DAYS_PRIVILEGED,
             ),
         }
 
@@ -133,8 +148,10 @@ class RolePolicyAdmin(FreshProofMixin, admin.ModelAdmin):
     """Policies as data: what members of a role owe."""
 
     form = RolePolicyForm
-    list_display = ("role", "role_label", "mode", "strength", "deadline", "note")
-    list_filter = ("mode", "strength")
+    list_display = (
+        *("role", "role_label", "mode", "strength", "deadline", "breached_passwords", "note"),
+    )
+    list_filter = ("mode", "strength", "breached_passwords")
     search_fields = ("role", "note")
 
     @admin.display(description=gettext_lazy("Who"))

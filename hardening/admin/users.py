@@ -1,4 +1,9 @@
-"""For a host's own ``UserAdmin``: what operators do for people, beside editing them."""
+"""For a host's own ``UserAdmin``: what operators do for people, beside editing them.
+
+With the permission ``hardening.view_password_verdict`` the list of users says whose password is in
+a leaked list, in a column and a filter. Without it there is neither, and nothing to sort or filter
+by: a list of people with bad passwords is a target list.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +17,67 @@ from django.utils.translation import gettext_lazy as _
 from hardening import origin
 from hardening.access import refusal
 from hardening.admin.throttle import LIFT, lifted
+from hardening.core.pwned import Finding
 from hardening.flows import recover, unlock
+from hardening.models.verdicts import VERDICT, with_verdicts
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
 
+SEE_VERDICTS = "hardening.view_password_verdict"
+NOT_LOOKED_UP = "none"  # in the address of a filtered list, where an empty value is no choice
+VERDICTS = {
+    Finding.HIT.value: _("Leaked"),
+    Finding.CLEAN.value: _("In no list"),
+    "": _("Not looked up"),
+}
+
+
+class PasswordVerdictFilter(admin.SimpleListFilter):
+    """By what was found of the password; the mixin offers it to whoever may know."""
+
+    title = _("password")
+    parameter_name = "leaked_password"  # `UserAdmin` allows none that begins with "password"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Offer each verdict."""
+        del request, model_admin
+        return [(verdict or NOT_LOOKED_UP, words) for verdict, words in VERDICTS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep those of whom that was found."""
+        del request
+        chosen = self.value()
+        if chosen is None:
+            return queryset
+        return queryset.filter(**{VERDICT: "" if chosen == NOT_LOOKED_UP else chosen})
+
+
 class HardeningUserAdminMixin:
-    """Put before ``UserAdmin``: adds "demand a new password" and "unlock password sign-in"."""
+    """Put before ``UserAdmin``: "demand a new password", "unlock password sign-in", verdicts."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring the verdicts along, in the same query, for whoever may see them."""
+        users: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        return with_verdicts(users) if _sees_verdicts(request) else users
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        """Add the column for whoever may see it."""
+        columns: tuple[Any, ...] = (*super().get_list_display(request),)  # type: ignore[misc]
+        return (*columns, "password_verdict") if _sees_verdicts(request) else columns
+
+    def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
+        """Add the filter for whoever may see the column."""
+        filters: tuple[Any, ...] = (*super().get_list_filter(request),)  # type: ignore[misc]
+        return (*filters, PasswordVerdictFilter) if _sees_verdicts(request) else filters
+
+    @admin.display(description=_("Password"), ordering=VERDICT)
+    def password_verdict(self, user: Any) -> Any:
+        """Return what was found, in words; nothing on a page that was not to know."""
+        verdict: str | None = getattr(user, VERDICT, None)
+        return None if verdict is None else VERDICTS[verdict]
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         """Offer our actions in the list, to whoever may change users, and may lift waits.
@@ -39,6 +96,10 @@ class HardeningUserAdminMixin:
             if ours is not None and may:
                 actions[action.__name__] = ours
         return actions
+
+
+def _sees_verdicts(request: HttpRequest) -> bool:
+    return bool(request.user.has_perm(SEE_VERDICTS))
 
 
 @admin.action(description=_("Demand a new password at the next request"))

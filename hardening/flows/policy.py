@@ -29,6 +29,8 @@ WATCHED = (
     "starts_at",
     "first_enrolment",
     "step_up_seconds",
+    "breached_passwords",
+    "recheck_days",
 )
 
 

@@ -12,9 +12,14 @@ from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef
 
 from hardening import policies, roles
+from hardening.breach import corpus
+from hardening.conf import conf
+from hardening.core.pwned import Finding
+from hardening.core.values import PasswordMode
 from hardening.flows import attack, unguarded
 from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
 from hardening.models.database import alias
+from hardening.models.verdicts import count_verdicts
 from hardening.moments import moment
 from hardening.throttle import tidying
 
@@ -25,7 +30,7 @@ NOT_COVERED = (
 KEEP_TICKETS = timedelta(days=1)
 
 
-def report() -> dict[str, Any]:
+def report(*, now: int) -> dict[str, Any]:
     """Return policies with their members, counts, and what is not covered."""
     model = get_user_model()
     factor = Factor.objects.confirmed().filter(user_id=OuterRef("pk"))
@@ -42,11 +47,48 @@ def report() -> dict[str, Any]:
         "counts": {
             "active users": users.count(),
             "with a second factor": users.filter(Exists(factor)).count(),
+            **_verdicts(users),
             "unused recovery codes": RecoveryCode.objects.filter(used_at__isnull=True).count(),
             "sign-ins on their way": ParkedLogin.objects.filter(finished_at__isnull=True).count(),
             "API authentication classes that ask nothing": len(unguarded.find()),
         },
+        "breached_passwords": _breached(now),
         "not_covered": [*_api(), *NOT_COVERED],
+    }
+
+
+def _verdicts(users: Any) -> dict[str, int]:
+    """Count what was found of people's passwords; nobody is named."""
+    counted = count_verdicts(users)
+    return {
+        "passwords in a leaked list": counted.get(Finding.HIT, 0),
+        "passwords in no list": counted.get(Finding.CLEAN, 0),
+        "passwords not looked up": counted.get("", 0),
+    }
+
+
+def _breached(now: int) -> dict[str, Any]:
+    """Return what is done for everybody, who is asked, and how old the corpus is."""
+    named = [name for name in conf().BREACH_SOURCES if name != "local"]
+    listed = "corpus" in named
+    file = corpus.current() if listed else None
+    if file is None:
+        named = [name for name in named if name != "corpus"]
+    return {
+        "for_everybody": conf().BREACHED_PASSWORDS.slug,
+        "sources": ["local", *named],
+        "corpus": _corpus(file, now) if file else None,
+        "corpus_refused": corpus.refused() if listed else None,
+    }
+
+
+def _corpus(file: corpus.Corpus, now: int) -> dict[str, Any]:
+    header = file.header
+    return {
+        "edition": file.edition,
+        "entries": header.count,
+        "age_days": max(0, now - header.source_date) // policies.DAY_SECONDS,
+        "complete": header.complete,
     }
 
 
@@ -64,9 +106,16 @@ def _policy(policy: policies.Policy, users: Any, *, from_floor: bool) -> dict[st
         "mode": "enforce" if policy.enforced else "report",
         "strength": policy.strength.slug,
         "due": moment(policy.due).date().isoformat() if policy.due else "at once",
+        "breached_passwords": _password_mode(policy).slug,
         "members": members.count(),
         "without_factor": members.filter(has_factor=False).count(),
     }
+
+
+def _password_mode(policy: policies.Policy) -> PasswordMode:
+    """Return what a policy does; one that only reports counts and does no more."""
+    mode = policy.password_mode
+    return mode if policy.enforced else min(mode, PasswordMode.REPORT)
 
 
 def prune(*, now: int) -> dict[str, int]:

@@ -16,14 +16,14 @@ register = template.Library()
 
 @register.inclusion_tag("hardening/banner.html", takes_context=True)
 def hardening_banner(context: dict[str, Any]) -> dict[str, Any]:
-    """Show a deadline ahead, or that recovery codes run low; nothing where there is nothing.
+    """Show a leaked password, a deadline ahead, recovery codes that run low; else nothing.
 
     Looks only at a page that has looked at its session already, so that a public page stays
     free of queries and of ``Vary: Cookie``.
     """
     request = context.get("request")
     session = getattr(request, "session", None)
-    silent = {"deadline": None, "roles": "", "url": "", "codes_low": None}
+    silent = {"deadline": None, "roles": "", "url": "", "codes_low": None, "breached": False}
     if request is None or session is None or not session.accessed:
         return silent
     if getattr(request, "hardening_step", False):  # a page of ours: it says so itself
@@ -39,4 +39,5 @@ def hardening_banner(context: dict[str, Any]) -> dict[str, Any]:
         "roles": roles.labels([deadline.role]) if deadline else "",
         "url": reverse("hardening:overview"),
         "codes_low": low.value if low else None,
+        "breached": NoteKind.PASSWORD_BREACHED in notes,
     }

@@ -65,17 +65,22 @@ class OverviewView(LiveView):
         notes = {note.kind: note for note in stepup.notes(who, now=self.now)}
         deadline = notes.get(NoteKind.DEADLINE)
         rows = [_shown(row, usable=_usable(who, row)) for row in security.factors]
+        found = security.password_verdict
+        breached = wording.speaks_of_leak(who)
         word, summary = _summary(who, deadline_ahead=deadline is not None)
         return self.show(
             word=word,
             summary=summary,
-            protected=bool(who.factors) and who.recovery_codes_left > 0 and deadline is None,
+            protected=_protected(who) and deadline is None,
             deadline=moment(deadline.value) if deadline else None,
             requirements=wording.requirements(who, self.now),
             authenticators=rows,
             codes_left=security.account.codes_left,
             codes_total=recovery.SET_SIZE,
             must_change=bool(security.account.must_change),
+            breached=breached,
+            password_verdict=wording.verdict(who, found),
+            looked_up=moment(security.account.password_checked_at) if found else None,
             events=[
                 {
                     "at": event.at,
@@ -252,8 +257,17 @@ def _shown(row: Factor, *, usable: bool) -> dict[str, Any]:
     }
 
 
+def _protected(who: Who) -> bool:
+    recoverable = bool(who.factors) and who.recovery_codes_left > 0
+    return recoverable and not wording.speaks_of_leak(who)
+
+
 def _summary(who: Who, *, deadline_ahead: bool) -> tuple[str, str]:
     """Return the state of an account, in a word or three and in a sentence."""
+    if wording.speaks_of_leak(who):
+        leaked = _("Your password is in a list leaked from other websites. Please change it.")
+        also = _("Then set up a second factor in time.")
+        return _("Something to do"), f"{leaked} {also}" if deadline_ahead else leaked
     if deadline_ahead:
         return _("Something to do"), _("Set up a second factor in time.")
     if not who.factors:

@@ -225,7 +225,7 @@ class PageView(View):
         return StepHead(
             person=self.masked(waiting.user),
             destination=wording.destination(waiting.row.next),
-            reason=wording.why(waiting.decision),
+            reason=wording.why(waiting),
             number=number,
             of=of,
             is_sign_in=not waiting.enrolling,

@@ -10,7 +10,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 
 from hardening import browser_cookie, origin
-from hardening.core.values import Verdict
+from hardening.core.values import NoteKind, Verdict
 from hardening.flows import password
 from hardening.forms import NewPasswordForm
 from hardening.views import wording
@@ -67,7 +67,10 @@ class ChangePasswordView(PageView):
         where = origin.where(request)
         if waiting is not None:
             after = password.change_parked(waiting, new, now=self.now, where=where)
-            return self.advance(after) if after else self.over()
+            if after is None:
+                return self.over()
+            self.say(_("Your password was changed. Your other sessions have ended."))
+            return self.advance(after)
         user = request.user
         password.change_live(user, new, now=self.now, where=where)
         update_session_auth_hash(request, user)  # type: ignore[arg-type]  # authenticated above
@@ -81,6 +84,15 @@ class ChangePasswordView(PageView):
 
     def _context(self, waiting: Waiting | None) -> dict[str, Any]:
         return {
-            "why": wording.why(waiting.decision) if waiting else "",
+            "why": wording.why(waiting) if waiting else "",
+            "breached": self._is_breached(waiting),
             "rules": password_validators_help_text_html(),
         }
+
+    def _is_breached(self, waiting: Waiting | None) -> bool:
+        """Whether the present password is in a leaked list, and its owner may hear of it."""
+        if waiting is not None:
+            return wording.speaks_of_leak(waiting.who)
+        decision = getattr(self.request, "hardening_decision", None)
+        notes = decision.notes if decision else ()
+        return any(note.kind is NoteKind.PASSWORD_BREACHED for note in notes)

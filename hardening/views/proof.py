@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from hardening import host, origin
-from hardening.core.values import Verdict
+from hardening.core.values import Reason, Verdict
 from hardening.factors import mailbox
 from hardening.flows import authenticators, prove, record
 from hardening.flows.notices import address_book
@@ -237,9 +237,13 @@ class TicketView(BesideView):
     wrong = gettext_lazy("That ticket was not accepted. A ticket works once, for 24 hours.")
 
     def context(self, waiting: Waiting) -> dict[str, Any]:
-        """Say whether there is a mailbox to prove instead."""
+        """Say whether there is a mailbox to prove instead, and if not, whether there could be."""
         ways = {choice.kind for choice in waiting.decision.choices}
-        return {"can_use_mailbox": "mailbox" in ways}
+        wanted = waiting.decision.reason is Reason.TICKET_REQUIRED  # by a policy, mailbox or not
+        return {
+            "can_use_mailbox": "mailbox" in ways,
+            "no_mailbox": "mailbox" not in ways and not wanted,
+        }
 
     def judge(self, form: Any, waiting: Waiting) -> Judged:
         """Use the ticket up."""

@@ -11,8 +11,9 @@ from django.utils.translation import ngettext
 
 from hardening import roles
 from hardening.audit import Event
-from hardening.core.evidence import due
-from hardening.core.values import ProofKind, Reason, Verdict
+from hardening.core.evidence import due, owes_password, required_strength, strongest
+from hardening.core.pwned import Finding
+from hardening.core.values import BeyondPassword, PasswordMode, ProofKind, Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DESTINATION_LENGTH = 60  # characters
 FIRST_FACTOR_STEPS = 3  # mailbox (or ticket), authenticator, recovery codes
 _STEP_OF_PAGE = {"mailbox": 1, "ticket": 1, "enrol": 2, "enrol_totp": 2, "recovery_codes": 3}
+_ONE_PROOF = ("verify", "recovery_code", "mailbox", "ticket")
 # Where the mailbox is asked for and no factor has to follow.
 _MAILBOX_ALONE = (
     Reason.ATTACK_MODE,
@@ -33,8 +35,29 @@ _MAILBOX_ALONE = (
 )
 
 
-def why(decision: Decision) -> str:
-    """Return the sentence that says why somebody was stopped; empty where the page says it."""
+def why(waiting: Waiting) -> str:
+    """Return the sentences that say why somebody was stopped; empty where the page says it."""
+    decision = waiting.decision
+    if decision.verdict is Verdict.MAILBOX and decision.reason in (
+        Reason.BREACHED_ON_UNKNOWN_DEVICE,
+        Reason.PASSWORD_BREACHED,
+    ):
+        return _breached(waiting.who)
+    return _why(decision)
+
+
+def _breached(who: Who) -> str:
+    """Return why a leaked password is not enough, and what comes after the proof."""
+    leaked = _(
+        "Your password is in a list leaked from other websites, so somebody else may know it. "
+        "Prove first that it is you."
+    )
+    if owes_password(who):
+        return f"{leaked} {_('Then you choose a new password.')}"
+    return f"{leaked} {_('Then you can go on; please choose a new password soon.')}"
+
+
+def _why(decision: Decision) -> str:
     if decision.roles and decision.verdict in (Verdict.MAILBOX, Verdict.ENROL):
         return _needs_factor(decision.roles)
     sentences = {
@@ -42,12 +65,8 @@ def why(decision: Decision) -> str:
             "Your second factor was reset, so a new one is set up with this sign-in."
         ),
         Reason.PASSWORD_CHANGE_REQUIRED: _("Your password must be changed before you go on."),
-        Reason.PASSWORD_BREACHED: _("Your password is in a list leaked from other websites."),
         Reason.ATTACK_MODE: _("Many passwords are being tried on this site right now."),
         Reason.FLAGGED_ADDRESS: _("Many passwords are being tried from your network."),
-        Reason.BREACHED_ON_UNKNOWN_DEVICE: _(
-            "Your password is in a list leaked from other websites."
-        ),
         Reason.FIRST_FACTOR: _("This keeps others from adding their own phone to your account."),
         Reason.TICKET_REQUIRED: _("A first second factor needs a ticket from an operator."),
         Reason.PROVE_WEAKER_FIRST: _("Confirm the authenticator you have before adding another."),
@@ -98,6 +117,7 @@ def event(name: str, reason: str = "") -> str:
         Event.STEP_UP_REFUSED: _("Wrong code"),
         Event.STEP_UP_THROTTLED: _("Too many tries"),
         Event.PASSWORD_CHANGED: _("Password changed"),
+        Event.PASSWORD_BREACHED: _("Password found in a list of leaked ones"),
         Event.PASSWORD_CHANGE_DEMANDED: _("A new password was demanded"),
         Event.EMAIL_CHANGED: _("E-mail address changed"),
         Event.TICKET_ISSUED: _("Enrolment ticket issued"),
@@ -112,8 +132,20 @@ def event(name: str, reason: str = "") -> str:
 
 
 def progress(match: Any, waiting: Waiting, now: int) -> tuple[int | None, int | None]:
-    """Return (step, steps) on the way to a first factor, else (None, None)."""
-    number = _STEP_OF_PAGE.get(getattr(match, "url_name", "") or "")
+    """Return (step, steps) where there are several: a first factor, a new password, or both."""
+    page = getattr(match, "url_name", "") or ""
+    if page == "change_password":
+        before = _steps_before_password(waiting, now)
+        return (before + 1, before + 1) if before else (None, None)
+    password = 0 if waiting.enrolling else int(owes_password(waiting.who))  # always the last one
+    number = _first_factor_step(page, waiting, now)
+    if number is not None:
+        return number, FIRST_FACTOR_STEPS + password
+    return (1, 2) if password and _proves_once(page, waiting, now) else (None, None)
+
+
+def _first_factor_step(page: str, waiting: Waiting, now: int) -> int | None:
+    number = _STEP_OF_PAGE.get(page)
     if waiting.awaits_codes:
         # They are first shown in the answer to the code, at the URL of the step before.
         number = FIRST_FACTOR_STEPS
@@ -121,10 +153,45 @@ def progress(match: Any, waiting: Waiting, now: int) -> tuple[int | None, int | 
     else:
         first = not waiting.who.factors
     if waiting.decision.reason in _MAILBOX_ALONE and not due(waiting.who, now):
-        return None, None
-    if number is None or not first or waiting.decision.verdict is Verdict.CHANGE_PASSWORD:
-        return None, None
-    return number, FIRST_FACTOR_STEPS
+        return None
+    return number if first else None
+
+
+def _proves_once(page: str, waiting: Waiting, now: int) -> bool:
+    """True on a page whose proof is all that comes before the new password."""
+    if page not in _ONE_PROOF:
+        return False
+    if not due(waiting.who, now):
+        return True
+    reaches = strongest(waiting.who) >= required_strength(waiting.who, now)
+    return reaches and page != "recovery_code"  # after one, what is lost is replaced
+
+
+def _steps_before_password(waiting: Waiting, now: int) -> int:
+    """Return how many steps this very sign-in took so far; 0 where they are not counted."""
+    since = waiting.row.started_at
+    done = {proof.kind for proof in waiting.session.proofs if (proof.at or 0) >= since}
+    if ProofKind.RECOVERY_CODE in done and due(waiting.who, now):
+        return 0
+    if ProofKind.FACTOR in done and done & {ProofKind.MAILBOX, ProofKind.TICKET}:
+        return FIRST_FACTOR_STEPS
+    return int(bool(done & set(BeyondPassword)))
+
+
+def speaks_of_leak(who: Who) -> bool:
+    """Whether the pages speak of a leaked password: not where it is only counted."""
+    return who.password_breached and who.requirement.password_mode >= PasswordMode.WARN
+
+
+def verdict(who: Who, found: Finding | None) -> str:
+    """Return what the owner reads of her password; empty where the site keeps it to itself."""
+    if not who.has_password or who.requirement.password_mode < PasswordMode.WARN:
+        return ""
+    if found is Finding.HIT:
+        return _("In a list leaked from other websites. Change it.")
+    if found is Finding.CLEAN:
+        return _("Not in any list we know of.")
+    return _("Not looked up in lists of leaked passwords yet; that happens when you sign in.")
 
 
 def requirements(who: Who, now: int) -> list[str]:

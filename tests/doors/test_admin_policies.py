@@ -54,6 +54,8 @@ def fields(**more):
         "starts_at_1": "08:00:00",
         "grace_days": "7",
         "first_enrolment": "mailbox",
+        "breached_passwords": "enforce",
+        "recheck_days": "",
         "step_up_seconds": "",
         "note": "",
     }
@@ -154,6 +156,14 @@ def test_changing_is_recorded_with_before_and_after_of_what_changed_only(editor,
     assert event.data["policy"] == row.pk
     assert event.data["before"] == {"mode": "report"}
     assert event.data["after"] == {"mode": "enforce"}
+
+
+def test_what_is_done_about_breached_passwords_is_in_the_history(editor, row):
+    more = {"mode": "report", "breached_passwords": "warn", "recheck_days": "3", "grace_days": "0"}
+    editor.client.post(change(row), fields(role="everyone", **more))
+    event = SecurityEvent.objects.get(event=Event.POLICY_CHANGED)
+    assert event.data["before"] == {"breached_passwords": "enforce", "recheck_days": "None"}
+    assert event.data["after"] == {"breached_passwords": "warn", "recheck_days": "3"}
 
 
 def test_deleting_is_recorded_with_what_was(editor, row):
@@ -258,6 +268,19 @@ def test_a_strength_that_no_factor_reaches_is_refused(editor, strength):
 def test_grace_is_from_nought_to_a_year(editor, days):
     answer = editor.client.post(ADD, fields(grace_days=days))
     assert "grace_days" in errors(answer)
+    assert not RolePolicy.objects.exists()
+
+
+@pytest.mark.parametrize("days", ["0", "366", "-1", "many"])
+def test_a_password_is_looked_up_again_within_a_year(editor, days):
+    answer = editor.client.post(ADD, fields(recheck_days=days))
+    assert "recheck_days" in errors(answer)
+    assert not RolePolicy.objects.exists()
+
+
+def test_what_is_done_about_breached_passwords_is_one_of_four(editor):
+    answer = editor.client.post(ADD, fields(breached_passwords="delete"))
+    assert [e["code"] for e in errors(answer)["breached_passwords"]] == ["invalid_choice"]
     assert not RolePolicy.objects.exists()
 
 

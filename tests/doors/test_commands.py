@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from hardening import keys, testing, vault
 from hardening.audit import Event
+from hardening.breach import building, reading
+from hardening.breach import corpus as read_corpus
 from hardening.keys import Purpose
 from hardening.management import calibration
 from hardening.models import (
@@ -24,6 +28,7 @@ from hardening.models import (
 from hardening.models.policy import Mode
 from hardening.moments import moment
 from hardening.throttle import hashgate
+from tests.verdicts import note
 from tests.visitor import DAY
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,12 +67,12 @@ def test_status_prints_wiring_policies_and_counts(mia, person):
     person("bare", is_staff=True)
     RolePolicy.objects.create(role="everyone", mode=Mode.REPORT, starts_at=moment(0), grace_days=7)
     shown, _ = run("hardening_status")
-    for heading in ("Wiring", "Policies", "Counts", "Not covered"):
+    for heading in ("Wiring", "Policies", "Counts", "Breached passwords", "Not covered"):
         assert heading in shown
     lines = [" ".join(line.split()) for line in shown.splitlines()]
-    assert "staff settings enforce any at once 2 1" in lines
-    assert "superuser settings enforce any at once 1 0" in lines
-    assert "everyone admin report any 1970-01-08 2 1" in lines
+    assert "staff settings enforce any at once enforce 2 1" in lines
+    assert "superuser settings enforce any at once enforce 1 0" in lines
+    assert "everyone admin report any 1970-01-08 report 2 1" in lines
     assert "active users 2" in lines
     assert "with a second factor 1" in lines
     assert "unused recovery codes 10" in lines
@@ -76,7 +81,7 @@ def test_status_prints_wiring_policies_and_counts(mia, person):
 def test_status_in_json_holds_the_same(mia):
     shown, _ = run("hardening_status", "--format", "json")
     report = json.loads(shown)
-    assert set(report) == {"checks", "policies", "counts", "not_covered"}
+    assert set(report) == {"checks", "policies", "counts", "breached_passwords", "not_covered"}
     assert report["counts"]["with a second factor"] == 1
     assert [p["role"] for p in report["policies"]] == ["staff", "superuser"]
     assert report["policies"][0]["without_factor"] == 0
@@ -104,6 +109,73 @@ def test_status_does_not_fail_for_what_only_weakens(mia, settings):
     settings.HARDENING = {"ENFORCE": False}
     shown, _ = run("hardening_status")
     assert "hardening.W003" in shown
+
+
+def test_status_counts_passwords_by_what_was_found_and_names_nobody(mia, person):
+    for name, verdict in (("ann", "hit"), ("bob", "hit"), ("eve", "clean")):
+        note(person(name).user, verdict)
+    gone = person("gone", is_active=False)
+    note(gone.user)
+    elsewhere = person("elsewhere")
+    elsewhere.user.set_unusable_password()
+    elsewhere.user.save()
+    changed = person("changed")
+    note(changed.user)
+    Account.objects.filter(user_id=changed.user.pk).update(password_mark="of another")
+    shown, _ = run("hardening_status")
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "passwords in a leaked list 2" in lines
+    assert "passwords in no list 1" in lines
+    assert "passwords not looked up 2" in lines
+    for name in ("ann", "bob", "eve", "changed"):
+        assert not re.search(rf"\b{name}\b", shown)
+
+
+def test_status_says_who_is_asked_about_passwords(mia, settings):
+    settings.HARDENING = {"BREACHED_PASSWORDS": "report", "BREACH_SOURCES": ["local", "api"]}
+    lines = [" ".join(line.split()) for line in run("hardening_status")[0].splitlines()]
+    assert "done for everybody report" in lines
+    assert "who is asked, in order local, api" in lines
+    assert not [line for line in lines if line.startswith("corpus")]
+
+
+@pytest.fixture
+def corpus(tmp_path, settings):
+    """Return the path of a corpus built from a word list; the settings name it."""
+    path, words = str(tmp_path / "leaked.corpus"), tmp_path / "words"
+    words.write_text("trombone\nsaxophone\n")
+    settings.HARDENING = {"BREACH_CORPUS": path, "BREACH_SOURCES": ["corpus"]}
+    building.build(path, reading.WordList(str(words)))
+    return path
+
+
+def test_status_says_of_when_the_corpus_is(mia, corpus, clock):
+    date = read_corpus.current().header.source_date
+    clock.move_to(date + 3 * DAY + 5)
+    lines = [" ".join(line.split()) for line in run("hardening_status")[0].splitlines()]
+    edition = read_corpus.current().edition
+    assert "who is asked, in order local, corpus" in lines
+    assert f"corpus {edition}, not the whole list" in lines
+    assert "age of the corpus 3 days" in lines
+    report = json.loads(run("hardening_status", "--format", "json")[0])["breached_passwords"]
+    assert report == {
+        "for_everybody": "warn",
+        "sources": ["local", "corpus"],
+        "corpus": {"edition": edition, "entries": 2, "age_days": 3, "complete": False},
+        "corpus_refused": None,
+    }
+
+
+def test_status_says_which_corpus_is_refused_and_why(mia, corpus):
+    Path(corpus).unlink()
+    Path(corpus).write_bytes(b"no corpus")
+    read_corpus.forget()
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="open door"):
+        call_command("hardening_status", stdout=out)
+    shown = out.getvalue()
+    assert re.search(r"who is asked, in order +local\n", shown)
+    assert re.search(rf"corpus that is refused +{re.escape(corpus)}: ", shown)
 
 
 @pytest.fixture

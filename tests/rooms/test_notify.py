@@ -20,6 +20,7 @@ NAMES = (
     "factor_removed",
     "factors_reset",
     "mailbox_code",
+    "password_breached",
     "password_change_required",
     "password_changed",
     "recovery_code_used",
@@ -138,6 +139,32 @@ def test_every_notice_has_a_subject_of_one_line_and_both_bodies(name) -> None:
     assert kind == "text/html"
     assert "<b>" not in html
     assert "\n\n\n\n" not in message.body
+
+
+@pytest.mark.parametrize(
+    "enforced,said,unsaid",
+    [
+        (True, "asked to choose a new password before", "please choose a new password soon"),
+        (False, "please choose a new password soon", "asked to choose a new password before"),
+    ],
+)
+def test_a_leaked_password_is_told_with_what_happens_next_and_nothing_to_click(
+    enforced, said, unsaid
+) -> None:
+    details = {"enforced": enforced, "address": "203.0.113.9"}
+    assert notify.deliver(Notice("password_breached", ("a@example.com",), "ada", NOW, details))
+    (message,) = mail.outbox
+    ((html, _kind),) = message.alternatives
+    for body in (" ".join(message.body.split()), " ".join(html.split())):
+        assert "in a list leaked from other websites" in body
+        assert "does not mean that" in body
+        assert "203.0.113.9" in body
+        assert "other websites, change it there too" in body
+        assert said in body
+        assert unsaid not in body
+        assert "href" not in body
+        assert "://" not in body
+    assert max(map(len, message.body.splitlines())) <= 72
 
 
 def test_a_name_with_a_line_break_forges_no_header() -> None:

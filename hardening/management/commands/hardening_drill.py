@@ -19,6 +19,7 @@ from hardening.drill.attackers import BY_NAME
 from hardening.drill.play import Result
 from hardening.drill.population import FULL_ACCOUNTS, LEAST_CAST
 from hardening.drill.stage import CannotStageError, staged
+from hardening.drill.variants import Variant
 from hardening.management.progress import Progress
 from hardening.management.tables import table
 
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
     from hardening.drill.crew import Task
     from hardening.drill.population import Population
 
-DEFAULT_ACCOUNTS = 8_000
+DEFAULT_ACCOUNTS = 6_000
 MINUTE = 60
-SIDES = {"with": (True,), "without": (False,), "both": (False, True)}
+SIDES = {
+    **{variant.value: (variant,) for variant in Variant},
+    "both": (Variant.WITHOUT, Variant.WITH),
+    "all": tuple(Variant),
+}
 
 
 class Command(BaseCommand):
@@ -53,7 +58,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--only", action="append", choices=tuple(BY_NAME), metavar="NAME", help="this attack"
         )
-        parser.add_argument("--app", choices=tuple(SIDES), default="both", help="with it, without")
+        parser.add_argument(
+            "--app",
+            choices=tuple(SIDES),
+            default="all",
+            help="the site without it, with it, with the breach check as well, the first two, all",
+        )
         parser.add_argument("--format", choices=("table", "json"), default="table")
         parser.add_argument("--plot", metavar="FILE", help="draw it there, as SVG")
         parser.add_argument(
@@ -71,10 +81,13 @@ class Command(BaseCommand):
             raise CommandError(f"--accounts must be {LEAST_CAST} or more")
         kept = _kept(options["output"], accounts, options["seed"])
         wanted = [
-            (name, guarded)
+            (name, variant)
             for name in options["only"] or BY_NAME
-            for guarded in SIDES[options["app"]]
+            for variant in SIDES[options["app"]]
+            if BY_NAME[name].meets(variant)
         ]
+        if not wanted:
+            raise CommandError("no pair is stolen there, so there is no breach to check for")
         self.quiet = options["format"] == "json"
         try:
             people, results = self._played(wanted, kept, accounts, options)
@@ -84,7 +97,7 @@ class Command(BaseCommand):
         except crew.CrewError as fault:
             raise CommandError(f"an attack could not be played:\n{fault}") from fault
         order = {task: place for place, task in enumerate(wanted)}
-        results = sorted(results, key=lambda one: order[one.name, one.guarded])
+        results = sorted(results, key=lambda one: order[one.name, one.variant])
         self._report(people, results, options)
 
     def _played(
@@ -129,6 +142,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(report.as_json(people, results, broken), indent=1))
         else:
             lines = [table(report.HEADS, report.rows(results)), "", *report.NOTES]
+            opened = report.right_passwords(results)
+            lines += ["", table(opened[0], opened[1:]), ""] if opened else []
             lines.append(report.refusal_costs(results))
             self.stdout.write("\n".join(["", *lines]))
         if broken:
@@ -145,7 +160,12 @@ def _jobs(given: int | None) -> int:
 def _keep(path: str | None, people: Population, result: Result) -> None:
     """Append one result to the file; a drill that was stopped goes on from there."""
     if path:
-        line = {"accounts": people.accounts, "seed": people.seed, **result.as_dict()}
+        line = {
+            "schema": report.SCHEMA,
+            "accounts": people.accounts,
+            "seed": people.seed,
+            **result.as_dict(),
+        }
         with Path(path).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
 
@@ -157,7 +177,8 @@ def _kept(path: str | None, accounts: int, seed: int) -> dict[Task, Result]:
     found = {}
     for line in Path(path).read_text(encoding="utf-8").splitlines():
         given = json.loads(line)
-        if (given["accounts"], given["seed"]) == (accounts, seed):
+        told = (given.get("schema"), given["accounts"], given["seed"])
+        if told == (report.SCHEMA, accounts, seed):
             result = Result.from_dict(given)
-            found[result.name, result.guarded] = result
+            found[result.name, result.variant] = result
     return found

@@ -9,6 +9,7 @@ CI can ask.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +60,7 @@ class Command(BaseCommand):
             for message in messages
             if str(message["id"]).startswith("hardening.E") and not message["silenced"]
         ]
-        report = status.report()
+        report = status.report(now=int(time.time()))
         if options["format"] == "json":
             self.stdout.write(json.dumps({"checks": messages, **report}, indent=2))
         else:
@@ -76,10 +77,15 @@ class Command(BaseCommand):
             known = " (silenced)" if message["silenced"] else ""
             self.stdout.write(f"  {message['id']}{known}: {message['text']}\n    {message['hint']}")
         self.stdout.write(self.style.MIGRATE_HEADING("Policies"))
-        heads = ("role", "from", "mode", "strength", "due", "members", "without factor")
+        heads = (
+            *("role", "from", "mode", "strength", "due"),
+            *("breached passwords", "members", "without factor"),
+        )
         self.stdout.write(table(heads, [tuple(row.values()) for row in report["policies"]]))
         self.stdout.write(self.style.MIGRATE_HEADING("Counts"))
         self.stdout.write(table(("what", "how many"), list(report["counts"].items())))
+        self.stdout.write(self.style.MIGRATE_HEADING("Breached passwords"))
+        self.stdout.write(table(("what", "is"), _breached(report["breached_passwords"])))
         self.stdout.write(self.style.MIGRATE_HEADING("Not covered"))
         for line in report["not_covered"]:
             self.stdout.write(f"  {line}")
@@ -95,6 +101,24 @@ class Command(BaseCommand):
         self.stdout.write(table(heads, [_line(one) for one in found.measured]))
         self.stdout.write(f"  Processors, and so hashes at once in a process: {found.processors}")
         self.stdout.write(f"  Recommended: {found.recommended}: {found.why}.")
+
+
+def _breached(found: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = [
+        ("done for everybody", found["for_everybody"]),
+        ("who is asked, in order", ", ".join(found["sources"])),
+    ]
+    corpus = found["corpus"]
+    if corpus:
+        whole = "complete" if corpus["complete"] else "not the whole list"
+        days = corpus["age_days"]
+        lines += [
+            ("corpus", f"{corpus['edition']}, {whole}"),
+            ("age of the corpus", f"{days} day" if days == 1 else f"{days} days"),
+        ]
+    if found["corpus_refused"]:
+        lines.append(("corpus that is refused", found["corpus_refused"]))
+    return lines
 
 
 def _line(one: calibration.Measured) -> tuple[str, ...]:
