@@ -1,9 +1,10 @@
 """The drill: attacks the site's own login in a throwaway database and counts what got through.
 
-`population` says who exists and signs in, `attackers` who attacks and how; `stage` builds the
-throwaway site, with and without the app; `play` runs one attack on it, `umpire` counts by rules of
-its own what should never have been judged, `promises` says what must hold, `report` and `plot`
-show it.
+`population` says who exists and signs in, `attackers` and `stuffers` who attacks and how; `stage`
+builds the throwaway site in one of its `variants`: without the app, with it, with the breach check
+(`stolen`) as well. `play` runs one attack on it over a `wire`, `owners` of stolen passwords do what
+they are asked to, `umpire` counts by rules of its own what should never have been judged,
+`promises` says what must hold, `report` and `plot` show it.
 
 A smaller drill is a *shorter* one, not a smaller site: tries come as often as they would against
 `FULL_ACCOUNTS` accounts, for a part of the day. The alarm of a site counts failures in ten minutes,

@@ -9,23 +9,30 @@ The trap: an attacker is never told more than the answers tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from hardening.drill.ground import WHOLE_LIST, Ground, bot, day_rate, in_48, pair_count
-from hardening.drill.population import DAY, FIRST_TRY_FAILS, Population
-from hardening.drill.tries import Act, Answer, Outage, Outcome, Try, Volley
+from hardening.drill import stuffers
+from hardening.drill.ground import WHOLE_LIST, Ground, Pairs, bot, few, half, pair_count, quarter
+from hardening.drill.population import DAY, FIRST_TRY_FAILS, HOUR, Population
+from hardening.drill.tries import Outcome, Volley
+from hardening.drill.variants import Variant
 
-HOUR = 3_600
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hardening.drill.stuffers import Acts
+
 MINUTE = 60
 SHORT = 30 * MINUTE  # how long people come while a short attack goes on
-
-Acts = Generator[Act, Answer, None]
 
 
 @dataclass(frozen=True, slots=True)
 class Attacker:
     """One attack.
+
+    An attacker meets the breach check who has stolen pairs to meet it with; the quiet days do,
+    too, since a check must not be in the way of those whose passwords are in no list.
 
     Attributes:
         name: For `--only` and JSON.
@@ -34,6 +41,7 @@ class Attacker:
         size: About how many tries it makes.
         distributed: Whether its share of opened accounts is bounded.
         whole: Of how many tries this is the first part; 0: it is no part of a longer list.
+        pairs: The stolen pairs he has; `None`: he has none.
         good_seconds: For how long good users come meanwhile.
     """
 
@@ -43,69 +51,17 @@ class Attacker:
     size: Callable[[Population], int]
     distributed: bool = False
     whole: int = 0
+    pairs: Callable[[Ground], Pairs] | None = None
     good_seconds: Callable[[Population], float] = lambda people: min(people.seconds, SHORT)
 
+    def meets(self, variant: Variant) -> bool:
+        """Whether that variant is another attack than without it."""
+        return variant is not Variant.BREACH or self.pairs is not None
 
-def stuffing(
-    ground: Ground, count: int, *, rate: float, address: Callable[[int], str], forge: bool = False
-) -> Acts:
-    """Try each pair once, so many a second."""
-    dice = ground.dice("times")
-    for place, (number, right) in enumerate(ground.pairs(count)):
-        at = ground.start + (place + dice.random()) / rate
-        one = ground.aimed(at, address(place), number, right=right)
-        yield replace(one, forwarded=bot(500_000 + place)) if forge else one
-
-
-def spread_over(addresses: int) -> Callable[[Ground], Acts]:
-    """Stuff for a day from so many addresses, by turns."""
-
-    def acts(ground: Ground) -> Acts:
-        count = pair_count(ground.people)
-        return stuffing(
-            ground, count, rate=day_rate(), address=lambda place: bot(place % addresses)
-        )
-
-    return acts
-
-
-def one_address(ground: Ground) -> Acts:
-    """Stuff from one address, a try a second."""
-    return stuffing(ground, few(ground.people), rate=1, address=lambda _: bot(0))
-
-
-def burst(ground: Ground) -> Acts:
-    """Stuff the whole list in an hour, from 10,000 addresses."""
-    rate = WHOLE_LIST / HOUR
-    count = pair_count(ground.people)
-    return stuffing(ground, count, rate=rate, address=lambda place: bot(place % 10_000))
-
-
-def one_network(ground: Ground) -> Acts:
-    """Stuff from all over one IPv6 /48."""
-    dice = ground.dice("addresses")
-    count = half(ground.people)
-    return stuffing(ground, count, rate=day_rate(), address=lambda _: in_48(dice))
-
-
-def forged_header(ground: Ground) -> Acts:
-    """Stuff from one address that claims to be another one with every try."""
-    return stuffing(ground, few(ground.people), rate=1, address=lambda _: bot(0), forge=True)
-
-
-def own_login(ground: Ground) -> Acts:
-    """Sign in to an account of one's own after every four tries, to be let on."""
-    mine = ground.people.accounts - 1
-    cookies = ""
-    stream = stuffing(ground, few(ground.people), rate=1, address=lambda _: bot(0))
-    for place, act in enumerate(stream):
-        if not isinstance(act, Try):
-            continue
-        yield replace(act, cookies=cookies)
-        if place % 4 == 3:  # noqa: PLR2004 - every fourth
-            own = ground.aimed(act.at, bot(0), mine, right=True)
-            answer = yield replace(own, own=True, cookies=cookies, known=bool(cookies))
-            cookies = answer.cookies or cookies
+    def stolen(self, ground: Ground) -> frozenset[int]:
+        """Return whose passwords he has."""
+        pairs = self.pairs(ground) if self.pairs else ()
+        return frozenset(number for number, right in pairs if right)
 
 
 GUESSES = 300  # how long a list the attacker has; the right one is its last
@@ -226,32 +182,10 @@ def junk_names(ground: Ground) -> Acts:
             yield ground.aimed(at, bot(20_000 + place), victim, guess=f"guess-{place}")
 
 
-def store_outage(ground: Ground) -> Acts:
-    """Stuff from 100 addresses; for the middle third of the time the limits' store is down."""
-    count = half(ground.people) // 2
-    stream = stuffing(ground, count, rate=day_rate(), address=lambda place: bot(place % 100))
-    for place, act in enumerate(stream):
-        if place == count // 3:
-            yield Outage(act.at, down=True)
-        if place == 2 * count // 3:
-            yield Outage(act.at, down=False)
-        yield act
-
-
 def nobody(ground: Ground) -> Acts:
     """Attack nothing."""
     del ground
     yield from ()
-
-
-def few(people: Population) -> int:
-    """Return how many tries a small attack makes: an eighth of a list."""
-    return max(100, pair_count(people) // 8)
-
-
-def half(people: Population) -> int:
-    """Return half a list."""
-    return pair_count(people) // 2
 
 
 def _no_tries(people: Population) -> int:
@@ -268,31 +202,78 @@ LOCKOUT = "lockout"
 PARALLEL = "parallel-64"
 
 ATTACKERS = (
-    Attacker(QUIET, "Quiet days", nobody, _no_tries, good_seconds=lambda p: 2 * p.seconds),
-    Attacker("one-address", "One address", one_address, few),
+    Attacker(
+        QUIET,
+        "Quiet days",
+        nobody,
+        _no_tries,
+        pairs=stuffers.no_list,
+        good_seconds=lambda p: 2 * p.seconds,
+    ),
+    Attacker("one-address", "One address", stuffers.one_address, few, pairs=stuffers.short_list),
     *(
         Attacker(
             f"addresses-{count}",
             f"{count:,} addresses",
-            spread_over(count),
+            stuffers.spread_over(count),
             pair_count,
             distributed=True,
             whole=WHOLE_LIST,
+            pairs=stuffers.whole_list,
             good_seconds=_long,
         )
         for count in (1_000, 10_000, 100_000)
     ),
-    Attacker("burst", "Burst of an hour", burst, pair_count, distributed=True, whole=WHOLE_LIST),
+    Attacker(
+        "burst",
+        "Burst of an hour",
+        stuffers.burst,
+        pair_count,
+        distributed=True,
+        whole=WHOLE_LIST,
+        pairs=stuffers.whole_list,
+    ),
+    Attacker(
+        "factor-pairs",
+        "Accounts with a factor",
+        stuffers.factor_pairs,
+        lambda p: len(p.enrolled),
+        distributed=True,
+        pairs=stuffers.enrolled_list,
+        good_seconds=lambda p: min(p.seconds, MINUTE),
+    ),
     Attacker(
         "one-account", "One account, guessed at", one_account, lambda _: IMPATIENT_TRIES + 200
     ),
     Attacker(LOCKOUT, "Lockout of owners", lockout, lambda p: victims(p) * wrong_passwords(p)),
-    Attacker("ipv6-48", "One IPv6 /48", one_network, half, distributed=True, whole=WHOLE_LIST),
-    Attacker("forged-header", "Forged X-Forwarded-For", forged_header, few),
+    Attacker(
+        "ipv6-48",
+        "One IPv6 /48",
+        stuffers.one_network,
+        half,
+        distributed=True,
+        whole=WHOLE_LIST,
+        pairs=stuffers.half_list,
+    ),
+    Attacker(
+        "forged-header",
+        "Forged X-Forwarded-For",
+        stuffers.forged_header,
+        few,
+        pairs=stuffers.short_list,
+    ),
     Attacker("name-variants", "Names spelled otherwise", name_variants, lambda p: few(p) // 2),
     Attacker(PARALLEL, "64 at the same time", parallel, lambda _: 2 * VOLLEY * VOLLEYS),
-    Attacker("own-login", "Own login after every 4", own_login, few),
+    Attacker(
+        "own-login", "Own login after every 4", stuffers.own_login, few, pairs=stuffers.short_list
+    ),
     Attacker("junk-names", "Flood of made-up names", junk_names, junk),
-    Attacker("store-outage", "Store down in mid-attack", store_outage, lambda p: half(p) // 2),
+    Attacker(
+        "store-outage",
+        "Store down meanwhile",
+        stuffers.store_outage,
+        quarter,
+        pairs=stuffers.quarter_list,
+    ),
 )
 BY_NAME = {attacker.name: attacker for attacker in ATTACKERS}

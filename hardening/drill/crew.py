@@ -14,6 +14,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from hardening.drill.attackers import BY_NAME
+from hardening.drill.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from hardening.drill.stage import Stage
 
 TICKS = 100  # tries between two words about progress
-TRIES_A_SECOND = {True: 250, False: 800}  # a guess, for dividing the work and for `estimate`
+# A guess, for dividing the work and for `estimate`.
+TRIES_A_SECOND = {Variant.WITHOUT: 800, Variant.WITH: 250, Variant.BREACH: 250}
 
-Task = tuple[str, bool]
+Task = tuple[str, Variant]
 
 
 class CrewError(Exception):
@@ -50,8 +52,8 @@ def play_all(
     """Play every attack; yield results as they come. `jobs`: how many at a time."""
     places = {name: place for place, name in enumerate(BY_NAME)}
     if jobs <= 1 or not stage.grounds.side_by_side:
-        for name, guarded in tasks:
-            yield stage.play(BY_NAME[name], guarded=guarded, place=places[name], tick=tick)
+        for name, variant in tasks:
+            yield stage.play(BY_NAME[name], variant=variant, place=places[name], tick=tick)
         return
     yield from _side_by_side(stage, _divided(stage.people, tasks, jobs), places, tick)
 
@@ -116,8 +118,8 @@ def _work(stage: Stage, part: list[Task], places: dict[str, int], end: Any) -> N
             pending[0] = 0
 
     try:
-        for name, guarded in part:
-            played = stage.play(BY_NAME[name], guarded=guarded, place=places[name], tick=tick)
+        for name, variant in part:
+            played = stage.play(BY_NAME[name], variant=variant, place=places[name], tick=tick)
             end.send(("result", played))
     except BaseException:  # noqa: BLE001 - it must be told in the other process
         end.send(("fault", traceback.format_exc()))

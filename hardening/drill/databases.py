@@ -19,8 +19,8 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connections
 
-from hardening.models import Account, SiteState
-from hardening.models.account import SITE_PK
+from hardening.models import Account, Factor, SiteState
+from hardening.models.account import SITE_PK, UNCHECKED
 from hardening.models.database import alias as account_alias
 
 if TYPE_CHECKING:
@@ -153,11 +153,13 @@ def _sqlite(path: Path) -> dict[str, Any]:
 
 
 def _sweep() -> None:
-    """Delete what an attack has written, but for the people."""
+    """Delete what an attack has written, but for the people and their factors."""
     using = account_alias()
     for model in apps.get_app_config("hardening").get_models():
-        if model is not Account and model is not SiteState:
+        if model not in (Account, Factor, SiteState):
             model._base_manager.using(using).all().delete()  # noqa: SLF001
+    asked = {"must_change": "", "must_change_since": None}
+    Account.objects.using(using).update(**UNCHECKED, **asked)
     SiteState.objects.using(using).filter(pk=SITE_PK).update(attack_until=0)
     if apps.is_installed("django.contrib.sessions"):
         apps.get_model("sessions", "Session")._base_manager.using(using).all().delete()  # noqa: SLF001

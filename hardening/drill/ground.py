@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hardening.drill.population import DAY
 from hardening.drill.tries import NOBODY, Try
@@ -25,6 +25,8 @@ MOST_VALID_SHARE = 0.02
 BOTS = int(IPv4Address("20.0.0.0"))
 BOT_STRIDE = 257  # neighbours in the list are no neighbours in the network
 NETWORK_48 = int(IPv6Address("2001:db8:77::"))
+
+Pairs: TypeAlias = list[tuple[int, bool]]  # whose account, and whether the password is still right
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ class Ground:
         """Return dice of their own for one purpose."""
         return random.Random(f"{self.label} {what} {self.people.seed}")
 
-    def pairs(self, count: int) -> list[tuple[int, bool]]:
-        """Return recycled pairs: whose account, and whether the password is still right.
+    def pairs(self, count: int) -> Pairs:
+        """Return recycled pairs of accounts without a factor, none of them an attacker's own.
 
         One try a pair. Those that are right are spread evenly, each somewhere in its part of the
         list, so that chance does not decide what a short drill says.
@@ -57,7 +59,7 @@ class Ground:
         valid = valid_pairs(count)
         part = count / valid
         right = {int(place * part + dice.random() * part) for place in range(valid)}
-        everybody = range(self.people.accounts)
+        everybody = range(self.people.an_attackers)
         numbers: list[int] = []
         while len(numbers) < count:
             numbers += dice.sample(everybody, min(len(everybody), count - len(numbers)))
@@ -85,6 +87,21 @@ def valid_pairs(count: int) -> int:
 def pair_count(people: Population) -> int:
     """Return how many pairs a day's list has in a drill of this length."""
     return max(LEAST_PAIRS, int(WHOLE_LIST * people.share))
+
+
+def few(people: Population) -> int:
+    """Return how many tries a small attack makes: an eighth of a list."""
+    return max(100, pair_count(people) // 8)
+
+
+def half(people: Population) -> int:
+    """Return half a list."""
+    return pair_count(people) // 2
+
+
+def quarter(people: Population) -> int:
+    """Return a quarter of a list."""
+    return pair_count(people) // 4
 
 
 def day_rate() -> float:

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from hardening.drill.ground import Ground
+from hardening.drill.owners import Owners
 from hardening.drill.tries import NO_ANSWER, Outage, Outcome, Volley
 from hardening.drill.umpire import Umpire
+from hardening.drill.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,15 +33,17 @@ class Result:
 
     Attributes:
         name: The attacker's.
-        guarded: Whether the app was there.
+        variant: Which site: without the app, with it, with the breach check as well.
         tries: The attacker's tries, his own sign-ins left out.
         refused, wrong, parked, opened: What became of them.
-        valid: How many of them had the right password.
+        valid: How many of them had the right password, of accounts without and with a factor.
+        enrolled_valid, enrolled_opened: Of the right ones and the opened, those with a factor.
         late_valid, late_opened: Likewise, of the second half.
         whole: Of how many tries this is the first part; 0: of none.
         over: Tries of anybody's that were judged beyond the limits.
         good: Sign-ins of good users.
         good_refused, good_challenged: How many of them did not come in, or were asked for more.
+        good_changed: How many of them ended with another password, after the mailbox.
         known: Those on known browsers.
         known_refused: How many of those were refused.
         faults: Answers that no try should get.
@@ -54,13 +58,15 @@ class Result:
     """
 
     name: str
-    guarded: bool
+    variant: Variant
     tries: int = 0
     refused: int = 0
     wrong: int = 0
     parked: int = 0
     opened: int = 0
     valid: int = 0
+    enrolled_valid: int = 0
+    enrolled_opened: int = 0
     late_valid: int = 0
     late_opened: int = 0
     whole: int = 0
@@ -68,6 +74,7 @@ class Result:
     good: int = 0
     good_refused: int = 0
     good_challenged: int = 0
+    good_changed: int = 0
     known: int = 0
     known_refused: int = 0
     faults: int = 0
@@ -79,6 +86,11 @@ class Result:
     alarm_minutes: float | None = None
     hash_cpu: float = 0.0
     seconds: float = 0.0
+
+    @property
+    def guarded(self) -> bool:
+        """Whether the app was there."""
+        return self.variant.guarded
 
     @property
     def opened_share(self) -> float | None:
@@ -97,12 +109,13 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON."""
-        return {**asdict(self), "opened_share": self.opened_share}
+        return {**asdict(self), "variant": self.variant.value, "opened_share": self.opened_share}
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Result:
         """Return what `as_dict` was made of."""
-        return cls(**{one.name: given[one.name] for one in fields(cls)})
+        known = {one.name: given[one.name] for one in fields(cls)}
+        return cls(**{**known, "variant": Variant(given["variant"])})
 
 
 class Play:
@@ -115,14 +128,26 @@ class Play:
         people: Population,
         start: float,
         tick: Callable[[int], None],
+        *,
+        stolen: frozenset[int] = frozenset(),
     ) -> None:
-        """Prepare; `tick` hears of each act how many tries it made."""
+        """Prepare.
+
+        Args:
+            site: The site, as new.
+            attacker: Who.
+            people: Who exists there.
+            start: When it begins.
+            tick: Hears of each act how many tries it made.
+            stolen: Numbers of those whose passwords the site knows to be in a breach.
+        """
         browsers = site.browsers(people, start)
         self.site = site
         self.tick = tick
         self.ground = Ground(people, start, browsers, attacker.name)
         self.size = attacker.size(people)
-        self.result = Result(attacker.name, site.guarded, whole=attacker.whole)
+        self.result = Result(attacker.name, site.variant, whole=attacker.whole)
+        self.owners = Owners(site, people, stolen)
         self.umpire = Umpire(site.limits, workers=site.workers)
         self._good = people.good_day(start, attacker.good_seconds(people), browsers, attacker.name)
         self._acts = attacker.acts(self.ground)
@@ -155,7 +180,8 @@ class Play:
         while act is not None or next_good is not None:
             if act is None or (next_good is not None and next_good.at <= act.at):
                 assert next_good is not None  # noqa: S101 - for the type checker
-                yield next_good, [self.site.post(next_good)]
+                one = self.owners.as_now(next_good)
+                yield one, [self.site.post(one)]
                 next_good = next(good, None)
                 continue
             answers = self.site.perform(act)
@@ -190,19 +216,24 @@ class Play:
         result.good += 1
         result.good_refused += refused
         result.good_challenged += challenged
+        result.good_changed += self.owners.go_on(one, answer)
         result.known += one.known
         result.known_refused += one.known and refused
 
     def _count_attack(self, one: Try, answer: Answer) -> None:
         result = self.result
         late = result.tries >= self.size // 2
+        enrolled = one.person in self.ground.people.enrolled
+        right = self.owners.is_right(one)
         result.tries += 1
-        result.valid += one.right
-        result.late_valid += one.right and late
+        result.valid += right
+        result.enrolled_valid += right and enrolled
+        result.late_valid += right and late
         result.hashes += answer.hashes
         result.cpu += answer.cpu
         if answer.outcome is Outcome.OPEN:
             result.opened += 1
+            result.enrolled_opened += enrolled
             result.late_opened += late
         elif answer.outcome is Outcome.PARKED:
             result.parked += 1

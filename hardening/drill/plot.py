@@ -1,17 +1,18 @@
 """A plot of the drill as SVG, drawn here: no script, readable in light and dark, and by ear.
 
-Two bars an attack, without and with the app, and the numbers beside them, so colour is never the
-only difference. Two panels: which share of the right passwords opened an account, and how many
-passwords were hashed for a thousand tries.
+A bar for each variant of the site, always in their order, and the numbers beside them, so colour
+is never the only difference. Two panels: which share of the right passwords opened an account,
+and how many passwords were hashed for a thousand tries.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from hardening.drill.attackers import BY_NAME
+from hardening.drill.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,16 @@ WIDTH = 880
 LABEL = 210  # where names end and bars begin
 BAR_WIDTH = 560
 BAR, GAP = 11, 12
-ROW = 2 * BAR + GAP
+LEAST = 2 * BAR  # so that a name has room beside a bar
 HEAD = 44
 TOP = 66
+LEGEND = {  # where it stands, and what it says
+    Variant.WITHOUT: (16, "without"),
+    Variant.WITH: (86, "with the app"),
+    Variant.BREACH: (186, "with breach check"),
+}
+ABOUT = 320
+SAID = {variant: said for variant, (_, said) in LEGEND.items()} | {Variant.WITHOUT: "without it"}
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1b1b1b }
 .title { font-size: 17px; font-weight: 600 }
@@ -34,14 +42,19 @@ text { font: 13px system-ui, sans-serif; fill: #1b1b1b }
 .axis { stroke: #6b6b6b }
 .without { fill: #b3452c }
 .with { fill: #1f5fa8 }
+.breach { fill: #5d6b1a }
 @media (prefers-color-scheme: dark) {
   text { fill: #ececec }
   .paper { fill: #16181d }
   .axis { stroke: #9a9a9a }
   .without { fill: #f08a6c }
   .with { fill: #7db4f0 }
+  .breach { fill: #c3d96b }
 }
 """
+
+
+Values: TypeAlias = dict[Variant, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +85,7 @@ def svg(results: Sequence[Result], *, about: str) -> str:
             continue
         body.append(f'<text class="panel" x="16" y="{y + 16}">{escape(panel.title)}</text>')
         body += _bars(panel, pairs, y + HEAD - 16)
-        y += HEAD + len(pairs) * ROW
+        y += HEAD + sum(_height(values) for _title, values in pairs)
     height = y + 16
     return "\n".join(
         [
@@ -97,45 +110,43 @@ def _opening(height: int) -> str:
 
 
 def _legend(about: str) -> Iterator[str]:
-    yield '<rect class="without" x="16" y="42" width="11" height="11"/>'
-    yield '<text class="number" x="32" y="52">without</text>'
-    yield '<rect class="with" x="86" y="42" width="11" height="11"/>'
-    yield '<text class="number" x="102" y="52">with the app</text>'
-    yield f'<text class="number" x="{LABEL}" y="52">{escape(about)}</text>'
+    for variant, (x, said) in LEGEND.items():
+        yield f'<rect class="{variant.value}" x="{x}" y="42" width="11" height="11"/>'
+        yield f'<text class="number" x="{x + 16}" y="52">{said}</text>'
+    yield f'<text class="number" x="{ABOUT}" y="52">{escape(about)}</text>'
 
 
-def _pairs(
-    results: Sequence[Result], panel: _Panel
-) -> Iterator[tuple[str, dict[bool, float | None]]]:
+def _pairs(results: Sequence[Result], panel: _Panel) -> Iterator[tuple[str, Values]]:
     for name, attacker in BY_NAME.items():
-        values = {one.guarded: panel.value(one) for one in results if one.name == name}
-        if any(value is not None for value in values.values()):
+        found = {one.variant: panel.value(one) for one in results if one.name == name}
+        values = {one: value for one in Variant if (value := found.get(one)) is not None}
+        if values:
             yield attacker.title, values
 
 
-def _bars(
-    panel: _Panel, pairs: Sequence[tuple[str, dict[bool, float | None]]], top: int
-) -> Iterator[str]:
-    for place, (title, values) in enumerate(pairs):
-        y = top + place * ROW
-        yield f'<text x="{LABEL - 10}" y="{y + 15}" text-anchor="end">{escape(title)}</text>'
-        for line, guarded in enumerate((False, True)):
-            value = values.get(guarded)
-            if value is None:
-                continue
+def _height(values: Values) -> int:
+    return max(LEAST, BAR * len(values)) + GAP
+
+
+def _bars(panel: _Panel, pairs: Sequence[tuple[str, Values]], top: int) -> Iterator[str]:
+    y = top
+    for title, values in pairs:
+        middle = y + (_height(values) - GAP) // 2 + 4
+        yield f'<text x="{LABEL - 10}" y="{middle}" text-anchor="end">{escape(title)}</text>'
+        for line, (variant, value) in enumerate(values.items()):
             width = max(1.0, BAR_WIDTH * min(1.0, value / panel.most))
-            kind = "with" if guarded else "without"
             at = y + line * BAR
             yield (
-                f'<rect class="{kind}" x="{LABEL}" y="{at}" width="{width:.1f}" '
+                f'<rect class="{variant.value}" x="{LABEL}" y="{at}" width="{width:.1f}" '
                 f'height="{BAR - 1}"/>'
             )
             yield (
                 f'<text class="number" x="{LABEL + width + 6:.1f}" y="{at + 9}">'
                 f"{format(value, panel.form)}</text>"
             )
-    bottom = top + len(pairs) * ROW - GAP
-    yield f'<line class="axis" x1="{LABEL}" y1="{top - 4}" x2="{LABEL}" y2="{bottom + 4}"/>'
+        y += _height(values)
+    bottom = y - GAP + 4
+    yield f'<line class="axis" x1="{LABEL}" y1="{top - 4}" x2="{LABEL}" y2="{bottom}"/>'
 
 
 def _described(results: Sequence[Result], about: str) -> str:
@@ -144,9 +155,7 @@ def _described(results: Sequence[Result], about: str) -> str:
     for panel in PANELS:
         for title, values in _pairs(results, panel):
             parts = [
-                f"{'with' if guarded else 'without'} the app {format(value, panel.form)}"
-                for guarded, value in sorted(values.items())
-                if value is not None
+                f"{SAID[variant]} {format(value, panel.form)}" for variant, value in values.items()
             ]
             said.append(f"{panel.title}, {title}: {', '.join(parts)}.")
     return " ".join(said)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FULL_ACCOUNTS = 350_000
 DAY = 86_400
+HOUR = 3_600
 SIGN_INS_A_DAY = 0.05  # of all accounts
 KNOWN_BROWSERS = 0.85  # of sign-ins
 FIRST_TRY_FAILS = 0.09
@@ -26,6 +27,7 @@ SECONDS_TO_RETYPE = 20
 BEHIND_NATS, NAT_SIZE = 0.20, 50
 BEHIND_CGNATS, CGNAT_SIZE = 0.10, 500
 LEAST_CAST = 60
+ENROLLED = 40  # people with a second factor, beside the accounts that a drill is asked for
 
 HOMES = int(IPv4Address("11.0.0.0"))
 NATS = int(IPv4Address("12.0.0.0"))
@@ -42,16 +44,33 @@ class Person:
 
 
 class Population:
-    """All accounts of the throwaway site; the first `cast_size` of them sign in."""
+    """All accounts of the throwaway site.
+
+    Attributes:
+        accounts: How many have no second factor; the first `cast_size` of them sign in, and the
+            last is an attacker's own.
+        enrolled: The numbers of those who have one. They come on top, and do not sign in.
+    """
 
     def __init__(self, accounts: int, seed: int, *, mail_names: bool = False) -> None:
         """Draw the cast; `mail_names`: people sign in with an e-mail address."""
         self.accounts = accounts
         self.seed = seed
         self.mail_names = mail_names
+        self.enrolled = range(accounts, accounts + ENROLLED)
         self.cast_size = min(accounts, max(LEAST_CAST, int(accounts * SIGN_INS_A_DAY)))
         draw = random.Random(f"cast {seed}")
         self.cast = tuple(self._person(number, draw) for number in range(self.cast_size))
+
+    @property
+    def everybody(self) -> range:
+        """Everybody's number."""
+        return range(self.enrolled.stop)
+
+    @property
+    def an_attackers(self) -> int:
+        """The number of the account that is an attacker's own; those below it are not."""
+        return self.accounts - 1
 
     @property
     def share(self) -> float:
@@ -82,8 +101,12 @@ class Population:
         return f"drill{number:06}@example.com"
 
     def password(self, number: int) -> str:
-        """Return somebody's password; in no list of breached ones."""
+        """Return somebody's password; in no list of breached ones, unless the drill says so."""
         return f"drill-{self.seed}-{number}-kelp-orbit"
+
+    def new_password(self, number: int) -> str:
+        """Return what somebody chooses who has to choose another one."""
+        return f"{self.password(number)}-new"
 
     def sign_in(self, person: Person, at: float, cookies: str, *, fails: bool) -> Iterator[Try]:
         """Yield the tries of one good sign-in."""

@@ -1,10 +1,15 @@
-"""What must hold: throttle.md "Drill". Each broken promise is one sentence with its numbers."""
+"""What must hold. Each broken promise is one sentence with its numbers.
+
+No account opens, not even before an alarm, to somebody who has its password but not its mailbox,
+where it has a factor or where the breach check is on. Nobody but owners reads mail in the drill.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hardening.drill.attackers import BY_NAME, LOCKOUT, QUIET
+from hardening.drill.variants import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,6 +35,13 @@ def _of(result: Result) -> Iterator[str]:
         yield f"{result.faults} tries were answered by a fault, the first by {result.fault}"
     if BY_NAME[result.name].distributed and (result.opened_share or 0) > MOST_OPENED:
         yield f"{result.opened_share:.1%} of the right passwords opened an account"
+    if result.enrolled_opened:
+        yield f"{result.enrolled_opened} accounts were opened without their factor"
+    if result.variant is Variant.BREACH and result.opened:
+        yield (
+            f"{result.opened} of {result.valid} right passwords opened an account in spite of the"
+            " breach check"
+        )
     if result.name == LOCKOUT and result.known_refused:
         yield f"{result.known_refused} owners were refused on known browsers"
     if result.name == QUIET:

@@ -1,4 +1,4 @@
-"""The site that is attacked, as a server would call it: one handler, tries in, answers out.
+"""The site that is attacked: tries in, answers out.
 
 With the app, tries go to our own login page: good users' as forms, attackers' as JSON, which is
 what their programs would choose. Without it they go to Django's `LoginView`. Whether a session is
@@ -10,40 +10,35 @@ hashes and whether attack mode is on.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from http.cookies import SimpleCookie
-from io import BytesIO
 from threading import Barrier, Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import got_request_exception
 from django.db import connections
-from django.urls import get_script_prefix, reverse
 
 from hardening import browser_cookie, devices
 from hardening.conf import conf
 from hardening.drill import hasher, urls
 from hardening.drill.outage import out_of_order
 from hardening.drill.tries import Answer, Outage, Outcome, Try, Volley
+from hardening.drill.wire import Wire, header, path_of
 from hardening.models import SiteState
 from hardening.models.account import SITE_PK
 from hardening.models.database import alias
 
 if TYPE_CHECKING:
-    from hardening.core.throttle import Limits
+    from hardening.core.limits import Limits
     from hardening.drill.clock import Clock
     from hardening.drill.population import Population
     from hardening.drill.tries import Act
+    from hardening.drill.variants import Variant
 
-HOST = "drill.example"
-TOKEN = "d" * 32  # both cookie and field: what CSRF protection compares
 REFUSALS = (429, 503)
 FAULTS = (403, 404, 405)
 SERVER_FAULT = 500
@@ -54,18 +49,17 @@ DEVICE_COOKIE = f"{browser_cookie.HOST_PREFIX}{browser_cookie.NAME}"
 
 
 class Site:
-    """One of the two sites. Its settings are in force while it is used (`stage`)."""
+    """One of the three sites. Its settings are in force while it is used (`stage`)."""
 
-    def __init__(self, clock: Clock, *, guarded: bool, hash_cpu: float) -> None:
+    def __init__(self, clock: Clock, *, variant: Variant, hash_cpu: float) -> None:
         """Build the handler under the settings in force."""
-        self.guarded = guarded
+        self.variant = variant
+        self.guarded = variant.guarded
         self.hash_cpu = hash_cpu
         self.clock = clock
-        self._handler = WSGIHandler()
-        self._login = _path("hardening:login" if guarded else urls.PLAIN_LOGIN)
-        self._account = _path(urls.ACCOUNT)
-        self._csrf = f"{settings.CSRF_COOKIE_NAME}={TOKEN}"
-        self._csrf_header = settings.CSRF_HEADER_NAME
+        self.wire = Wire()
+        self._login = path_of("hardening:login" if self.guarded else urls.PLAIN_LOGIN)
+        self._account = path_of(urls.ACCOUNT)
         self._session = settings.SESSION_COOKIE_NAME
         self._passing = {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, "messages"}
         self._numbers: dict[int, Any] = {}
@@ -117,6 +111,11 @@ class Site:
             random=os.urandom(devices.NONCE_BYTES),
             now=now,
         )
+
+    def store_password(self, number: int, stored: str) -> None:
+        """Let somebody have that password, without the site's hearing of it."""
+        rows: Any = get_user_model()._base_manager.using(alias())  # noqa: SLF001
+        rows.filter(pk=self._numbers[number]).update(password=stored)
 
     def is_alarmed(self, now: float) -> bool:
         """Return whether attack mode is on."""
@@ -172,85 +171,44 @@ class Site:
     # --- one try -----------------------------------------------------------------------------
 
     def _posted(self, one: Try) -> Answer:
-        program = self.guarded and not one.good
-        environ = self._environ("POST", self._login, one.address, one.cookies)
+        write = self.wire.program if self.guarded and not one.good else self.wire.form
         fields = {"username": one.name, "password": one.password}
-        if program:
-            body = json.dumps(fields).encode()
-            environ["CONTENT_TYPE"] = environ["HTTP_ACCEPT"] = "application/json"
-        else:
-            body = urlencode({**fields, "csrfmiddlewaretoken": TOKEN}).encode()
-            environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
-        environ["wsgi.input"] = BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
+        environ = write(self._login, fields, one.address, one.cookies)
         if one.forwarded:
             environ["HTTP_X_FORWARDED_FOR"] = one.forwarded
         before, began = hasher.hashes(), time.thread_time()
-        status, headers, said = self._sent(environ)
+        reply = self.wire.send(environ)
         cpu, hashes = time.thread_time() - began, hasher.hashes() - before
-        if status in REFUSALS:
-            wait = int(dict(headers).get("Retry-After", "0"))
+        if reply.status in REFUSALS:
+            wait = int(reply.headers.get("Retry-After", "0"))
             return Answer(Outcome.REFUSED, hashes, cpu, retry_after=wait)
-        if status >= SERVER_FAULT or status in FAULTS:
-            text = self._fault or str(said[:MAX_SAID])
-            return Answer(Outcome.FAULT, hashes, cpu, said=f"{status} {text}")
-        cookies = self._set(headers)
-        outcome = self._outcome(one, cookies)
-        kept = {name: value for name, value in cookies.items() if name not in self._passing}
-        return Answer(outcome, hashes, cpu, cookies=_header(kept))
+        if reply.status >= SERVER_FAULT or reply.status in FAULTS:
+            text = self._fault or str(reply.body[:MAX_SAID])
+            return Answer(Outcome.FAULT, hashes, cpu, said=f"{reply.status} {text}")
+        session = reply.cookies.get(self._session, "")
+        outcome = self._outcome(one, session)
+        return Answer(outcome, hashes, cpu, cookies=self.kept(reply.cookies), session=session)
 
-    def _outcome(self, one: Try, cookies: dict[str, str]) -> Outcome:
+    def _outcome(self, one: Try, session: str) -> Outcome:
         """Tell a wrong password from a right one, and an open account from one that waits."""
-        session = cookies.get(self._session)
         if not session:
             return Outcome.WRONG
-        name = {self._session: session}
-        environ = self._environ("GET", self._account, one.address, _header(name))
-        _status, _headers, said = self._sent(environ)
-        if said == str(self._numbers.get(one.person)).encode():
-            return Outcome.OPEN
-        return Outcome.PARKED
+        is_open = self.is_open(one, header({self._session: session}))
+        return Outcome.OPEN if is_open else Outcome.PARKED
 
-    def _environ(self, method: str, path: str, address: str, cookies: str) -> dict[str, Any]:
-        return {
-            "REQUEST_METHOD": method,
-            "PATH_INFO": path,
-            "QUERY_STRING": "",
-            "SCRIPT_NAME": "",
-            "SERVER_NAME": HOST,
-            "SERVER_PORT": "443",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "REMOTE_ADDR": address,
-            "HTTP_HOST": HOST,
-            "HTTP_ORIGIN": f"https://{HOST}",
-            "HTTP_ACCEPT": "text/html",
-            "HTTP_COOKIE": f"{self._csrf}; {cookies}" if cookies else self._csrf,
-            self._csrf_header: TOKEN,
-            "wsgi.input": BytesIO(),
-            "wsgi.errors": _NOWHERE,
-            "wsgi.url_scheme": "https",
-        }
+    def is_open(self, one: Try, cookies: str) -> bool:
+        """Whether these cookies read the page of the account that a try was aimed at."""
+        reply = self.wire.send(self.wire.get(self._account, one.address, cookies))
+        return reply.body == str(self._numbers.get(one.person)).encode()
 
-    def _sent(self, environ: dict[str, Any]) -> tuple[int, list[tuple[str, str]], bytes]:
-        said: list[tuple[str, list[tuple[str, str]]]] = []
+    def jar(self, cookies: str, session: str) -> dict[str, str]:
+        """Return a browser's cookies while a session lasts."""
+        brought = {one.key: one.value for one in SimpleCookie(cookies).values()}
+        return {**brought, self._session: session}
 
-        def start_response(status: str, headers: list[tuple[str, str]]) -> None:
-            said.append((status, headers))
-
-        response = self._handler(environ, start_response)  # type: ignore[arg-type]
-        body = b"".join(response)
-        response.close()
-        status, headers = said[0]
-        return int(status[:3]), headers, body
-
-    @staticmethod
-    def _set(headers: list[tuple[str, str]]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for name, value in headers:
-            if name.lower() == "set-cookie":
-                jar = SimpleCookie(value)
-                found.update({one.key: one.value for one in jar.values()})
-        return found
+    def kept(self, jar: dict[str, str]) -> str:
+        """Return those that outlive the session, as a header."""
+        return header({name: value for name, value in jar.items() if name not in self._passing})
 
 
 def people_keys(people: Population) -> dict[int, Any]:
@@ -259,16 +217,4 @@ def people_keys(people: Population) -> dict[int, Any]:
     field = model.USERNAME_FIELD
     rows = model._base_manager.using(alias()).values_list(field, "pk")  # noqa: SLF001
     by_name = dict(rows.iterator())
-    return {number: by_name[people.name(number)] for number in range(people.accounts)}
-
-
-def _path(name: str) -> str:
-    """Return what a server calls ``PATH_INFO``: a site may live below a path of its host."""
-    return "/" + reverse(name).removeprefix(get_script_prefix())
-
-
-def _header(cookies: dict[str, str]) -> str:
-    return "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
-
-
-_NOWHERE = BytesIO()
+    return {number: by_name[people.name(number)] for number in people.everybody}

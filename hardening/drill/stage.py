@@ -7,7 +7,8 @@ something of a setting (hashers, caches, URLs), and puts everything back. What i
 - caches, sessions in files, mails, static files: in memory, or nowhere; logging is off;
 - `SECRET_KEY`, and the keys of `settings.HARDENING`: nothing signed here means anything there;
 - password hashers: one that counts (`hasher`); proxies: the drill talks to the site directly;
-- policies: the drill's people have no role, and second factors are not what is drilled.
+- policies: the drill's people have no role; a few have a factor of their own accord;
+- sources of breached passwords, and validators of new ones: what they ask may be far away.
 
 Middleware, backends, URLs, templates, limits and signal receivers are the site's own.
 
@@ -17,6 +18,7 @@ The trap: a receiver of the site's that talks to another machine talks to it her
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -33,11 +35,17 @@ from django.test.utils import override_settings
 
 from hardening.conf import NAME
 from hardening.drill import clock, databases, urls
+from hardening.drill.ground import Ground
 from hardening.drill.hasher import CountingHasher, encoded
 from hardening.drill.play import Play
 from hardening.drill.population import Population
 from hardening.drill.site import Site, people_keys
-from hardening.models.database import alias
+from hardening.drill.stolen import UNCHECKED, breached
+from hardening.drill.variants import Variant
+from hardening.factors import registry, totp
+from hardening.models import Account, Factor
+from hardening.models.database import alias, atomic
+from hardening.moments import moment
 from hardening.throttle import hashgate
 
 if TYPE_CHECKING:
@@ -50,7 +58,8 @@ if TYPE_CHECKING:
 OURS = "hardening."
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 LOCMEM = "django.core.cache.backends.locmem.LocMemCache"
-DUMMY_MAILS = "django.core.mail.backends.dummy.EmailBackend"
+MAILS = "hardening.drill.mails.EmailBackend"
+VALIDATORS = [{"NAME": "hardening.validators.BreachedPasswordValidator"}]
 STATIC_FILES = "django.contrib.staticfiles.storage.StaticFilesStorage"
 MAX_CACHED = 2_000_000
 BATCH = 1_000
@@ -70,29 +79,35 @@ class Stage:
         self.hash_cpu = hash_cpu
 
     def play(
-        self, attacker: Attacker, *, guarded: bool, place: int, tick: Callable[[int], None]
+        self, attacker: Attacker, *, variant: Variant, place: int, tick: Callable[[int], None]
     ) -> Result:
-        """Attack the site, as new, with or without the app.
+        """Attack the site, as new, in one of its variants.
 
         Args:
             attacker: Who.
-            guarded: Whether the app is there.
+            variant: Which site: without the app, with it, with the breach check as well.
             place: Which attack this is; each has a month of its own.
             tick: Hears how many tries were made.
         """
         with ExitStack() as stack:
             stack.enter_context(self.grounds.fresh())
-            if not guarded:
-                stack.enter_context(without_the_app())
             now = stack.enter_context(clock.simulated())
             now.now = clock.START + place * clock.APART
-            site = self._site(now, guarded=guarded)
+            stolen: frozenset[int] = frozenset()
+            if variant is Variant.WITHOUT:
+                stack.enter_context(without_the_app())
+            elif variant is Variant.BREACH:
+                stolen = attacker.stolen(Ground(self.people, now.now, {}, attacker.name))
+                stack.enter_context(breached(map(self.people.password, stolen)))
+            site = self._site(now, variant)
             stack.callback(site.close)
-            return Play(site, attacker, self.people, now.now, tick).run()
+            played = Play(site, attacker, self.people, now.now, tick, stolen=stolen)
+            stack.callback(played.owners.put_back)
+            return played.run()
 
-    def _site(self, now: Clock, *, guarded: bool) -> Site:
+    def _site(self, now: Clock, variant: Variant) -> Site:
         hashgate.configure()
-        site = Site(now, guarded=guarded, hash_cpu=self.hash_cpu)
+        site = Site(now, variant=variant, hash_cpu=self.hash_cpu)
         site.know(people_keys(self.people))
         return site
 
@@ -142,9 +157,9 @@ def populate(model: Any, people: Population, tick: Callable[[int], None]) -> Non
     rows = model._base_manager.using(alias())  # noqa: SLF001
     if rows.count() > BATCH:
         raise CannotStageError("the throwaway database is not empty")
-    for first in range(0, people.accounts, BATCH):
+    for first in range(0, len(people.everybody), BATCH):
         batch = []
-        for number in range(first, min(first + BATCH, people.accounts)):
+        for number in people.everybody[first : first + BATCH]:
             given = {model.USERNAME_FIELD: people.name(number)}
             if has_email:
                 given[email] = people.email(number)
@@ -152,6 +167,22 @@ def populate(model: Any, people: Population, tick: Callable[[int], None]) -> Non
             batch.append(model(**given))
         rows.bulk_create(batch)
         tick(len(batch))
+    names = [people.name(number) for number in people.enrolled]
+    for user in rows.filter(**{f"{model.USERNAME_FIELD}__in": names}):
+        enrol(user)
+
+
+def enrol(user: Any) -> None:
+    """Give somebody an authenticator."""
+    now = moment(clock.START)
+    with atomic():
+        Account.objects.bump_epoch(user.pk)
+        row = Factor(user_id=user.pk, kind=totp.KIND, name="Phone", created_at=now)
+        row.confirmed_at = now
+        row.save()
+        row.secret = totp.sealed(row, os.urandom(totp.SECRET_BYTES))
+        row.save(update_fields=["secret"])
+        registry.rewrite(user.pk)
 
 
 def cost_of_a_hash() -> float:
@@ -182,11 +213,13 @@ def replaced_settings(folder: Path, seed: int) -> dict[str, Any]:
         "PASSWORD_HASHERS": [f"{CountingHasher.__module__}.{CountingHasher.__name__}"],
         "ROOT_URLCONF": urls.staged(settings.ROOT_URLCONF),
         "CACHES": {name: in_memory(name) for name in {"default", *settings.CACHES}},
+        "AUTH_PASSWORD_VALIDATORS": VALIDATORS,
         "STORAGES": {**settings.STORAGES, "staticfiles": {"BACKEND": STATIC_FILES}},
         "MEDIA_ROOT": str(folder / "media"),
         "ADMINS": [],
         NAME: {
             **given,
+            **UNCHECKED,
             "ENFORCE": True,
             "POLICIES": [],
             "VAULT_KEYS": [key],
@@ -200,9 +233,9 @@ def replaced_settings(folder: Path, seed: int) -> dict[str, Any]:
         replaced["SESSION_ENGINE"] = "django.contrib.sessions.backends.cache"
     if django.VERSION >= (6, 1):
         mailers = {"default", *getattr(settings, "MAILERS", {})}
-        replaced["MAILERS"] = {name: {"BACKEND": DUMMY_MAILS} for name in mailers}
+        replaced["MAILERS"] = {name: {"BACKEND": MAILS} for name in mailers}
     else:
-        replaced["EMAIL_BACKEND"] = DUMMY_MAILS
+        replaced["EMAIL_BACKEND"] = MAILS
     return replaced
 
 

@@ -83,6 +83,7 @@ class Answer:
         cpu: Seconds of processor time the site took to answer.
         retry_after: Seconds; 0 where nothing was said.
         cookies: Cookies that outlive the session, as a header.
+        session: The session's own cookie; empty: there is none.
         said: Of a fault, what came back.
     """
 
@@ -91,6 +92,7 @@ class Answer:
     cpu: float = 0.0
     retry_after: int = 0
     cookies: str = ""
+    session: str = ""
     said: str = ""
 
 

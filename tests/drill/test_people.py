@@ -17,6 +17,18 @@ START = 1_000_000
 A_DAY = Population(FULL_ACCOUNTS, 1).good_day(START, DAY, {}, "a day")
 
 
+def acts_of(attacker, ground):
+    """Yield what it does while it is told nothing."""
+    acts = attacker.acts(ground)
+    act = next(acts, None)
+    while act is not None:
+        yield act
+        try:
+            act = acts.send(NO_ANSWER)
+        except StopIteration:
+            return
+
+
 def test_the_same_seed_draws_the_same_day():
     days = [Population(500, seed).good_day(START, 3600, {}, "x") for seed in (1, 1, 2)]
     assert days[0] == days[1] != days[2]
@@ -57,19 +69,31 @@ def test_pairs_are_each_somebody_elses_and_the_right_ones_spread_evenly():
     assert [place // 50 for place in right] == list(range(20))
 
 
+def test_no_stolen_pair_is_an_attackers_own_account_or_has_a_factor_by_chance():
+    people = Population(200, 1)
+    numbers = {number for number, _ in Ground(people, START, {}, "x").pairs(1_000)}
+    assert numbers == set(range(199))
+    assert list(people.enrolled) == list(range(200, 240))
+
+
+@pytest.mark.parametrize(
+    "attacker", [one for one in ATTACKERS if one.pairs], ids=lambda one: one.name
+)
+def test_whose_passwords_are_right_is_known_before_the_attack(attacker):
+    people = Population(1_000, 1)
+    ground = Ground(people, START, {}, attacker.name)
+    tried = [act for act in acts_of(attacker, ground) if isinstance(act, Try)]
+    right = {one.person for one in tried if one.right and not one.own}
+    assert attacker.stolen(ground) == right
+    assert bool(right) == (attacker.name != "quiet")
+
+
 @pytest.mark.parametrize("attacker", ATTACKERS, ids=lambda one: one.name)
 def test_an_attacker_never_goes_back_in_time_and_is_about_as_large_as_it_says(attacker):
     people = Population(200, 1)
-    acts = attacker.acts(Ground(people, START, {}, attacker.name))
-    moments, tries = [], 0
-    act = next(acts, None)
-    while act is not None:
-        moments.append(act.at)
-        tries += len(act.tries) if hasattr(act, "tries") else isinstance(act, Try)
-        try:
-            act = acts.send(NO_ANSWER)
-        except StopIteration:
-            act = None
+    acts = list(acts_of(attacker, Ground(people, START, {}, attacker.name)))
+    moments = [act.at for act in acts]
+    tries = sum(len(act.tries) if hasattr(act, "tries") else isinstance(act, Try) for act in acts)
     assert all(earlier <= later for earlier, later in itertools.pairwise(moments))
     if attacker.name != "one-account":  # it goes on for as long as it is refused
         size = attacker.size(people)
