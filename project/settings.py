@@ -2,7 +2,9 @@
 
 The lines marked `hardening` are the whole integration; the rest is any Django site. Nothing here
 needs the environment, but these variables are read: `PORT`, `BACKSTAGE_DATA` (the folder for all
-that the site writes), `DATABASE_URL` (PostgreSQL instead of SQLite), `SECRET_KEY`, and
+that the site writes), `DATABASE_URL` (PostgreSQL instead of SQLite), `SECRET_KEY`,
+`BACKSTAGE_BREACH_API=0`, which keeps the site from asking Pwned Passwords' range API (nothing then
+leaves this machine; the corpus and the list that is always there are asked as ever), and
 `BACKSTAGE_DEMO=0`, which takes away what only a demo may have: the mailbox page, the seeded
 accounts, debug pages, cookies over plain http.
 """
@@ -83,16 +85,21 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 12},
-    },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "hardening.validators.PasswordLengthValidator"},  # hardening
+    {"NAME": "hardening.validators.BreachedPasswordValidator"},  # hardening
 ]
+
+# Made by `seed_backstage` of the common passwords that Django brings along.
+BREACH_CORPUS = DATA_DIR / "breached.corpus"
+BREACH_API = os.environ.get("BACKSTAGE_BREACH_API", "1") == "1"
 
 HARDENING = {
     "ISSUER": "Backstage",
     "BASE_TEMPLATE": "base.html",
+    # Whoever signs in with a password that is known from a breach must choose another.
+    "BREACHED_PASSWORDS": "enforce",
+    "BREACH_SOURCES": ["corpus", "api"] if BREACH_API else ["corpus"],
+    "BREACH_CORPUS": BREACH_CORPUS if BREACH_CORPUS.exists() else None,
     # Whoever can change what the public sees needs a second factor, from the first day.
     "POLICIES": [
         {"role": "staff"},

@@ -110,6 +110,7 @@ def prepare(config: pytest.Config, stage: str) -> None:
     elif stage == "demo":
         os.environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
         os.environ["BACKSTAGE_DATA"] = str(scratch(config))
+        os.environ["BACKSTAGE_BREACH_API"] = "0"
     elif stage in SITE_FOLDERS:
         name = stage.removeprefix("site-")
         os.environ["DJANGO_SETTINGS_MODULE"] = f"tests.sites.{name}.settings"

@@ -1,7 +1,8 @@
 """The people, artists and texts of the demo. All of it is invented; the passwords are public.
 
 The trap: these passwords must pass the site's own validators, and must not be ones that people
-use, or the check against known breaches would stop the demo's accounts.
+use, or the check against known breaches would stop the demo's accounts. It is what stops
+`BREACHED`, whose password is one of the common ones.
 """
 
 from __future__ import annotations
@@ -51,8 +52,11 @@ class ArtistSpec:
     versions: tuple[Version, ...]
 
 
+BREACHED = Account("listener", "ilovemusic", "follows artists; this password is in a leaked list")
+
 ACCOUNTS = (
     Account("fan", "kelp-orbit-71-saffron", "follows artists; a password is enough"),
+    BREACHED,
     Account("manager", "plinth-umber-38-cicada", "manages Night Trams and Small Weather"),
     Account("editor", "fjord-nutmeg-54-lattice", "edits Night Trams and Velvet Aerial"),
     Account(

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Page, expect
@@ -30,6 +31,11 @@ CODE = "Code from your authenticator app"
 PERIOD = 30  # seconds a code lasts
 EDGE = 10  # seconds before the end of a period in which no code is begun: machines are slow
 CODE_IN_MAIL = re.compile(r"\b\d{8}\b")
+FOCUSED = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  return [at.tagName === "BODY" ? "" : (at.labels?.[0] || at).textContent.trim() || at.id,
+          style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
+}"""
 
 
 @dataclass
@@ -71,6 +77,39 @@ def next_page(page: Page) -> Iterator[None]:
     page.wait_for_load_state()  # or it would be this page whose end of loading is seen
     with page.expect_event("load"):
         yield
+
+
+class Typist:
+    """Somebody without a mouse; keys are counted."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.pressed = 0
+
+    def type(self, text: str) -> None:
+        self.pressed += len(text)
+        self.page.keyboard.type(text)
+
+    def press(self, key: str) -> None:
+        self.pressed += 1
+        self.page.keyboard.press(key)
+
+    def send(self) -> None:
+        """Press Enter on what leads to another page."""
+        with next_page(self.page):
+            self.press("Enter")
+
+    def tab_to(self, name: str) -> None:
+        """Press Tab until `name` has the focus, which must be seen wherever it goes."""
+        passed: list[str] = []
+        for _ in range(25):
+            self.press("Tab")
+            label, seen = self.page.evaluate(FOCUSED)
+            assert seen or not label, f"no outline on {label!r}"
+            if label == name:
+                return
+            passed.append(label)
+        pytest.fail(f"Tab does not reach {name!r}, only {passed}")
 
 
 def press(page: Page, name: str | re.Pattern[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import time
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.people import (
+    Typist,
     arrive,
     enrol,
     follow,
@@ -25,11 +25,6 @@ PUBLIC = "/artists/night-trams/"
 HISTORY = "/artists/night-trams/history/"
 ENROL_SECONDS = 60  # issue 2: "under a minute by keyboard alone"
 SECONDS_A_KEY = 0.28  # Card, Moran and Newell 1983: an average typist who is not a secretary
-FOCUSED = """() => {
-  const at = document.activeElement, style = getComputedStyle(at);
-  return [at.tagName === "BODY" ? "" : (at.labels?.[0] || at).textContent.trim() || at.id,
-          style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
-}"""
 
 
 def test_a_manager_enrols_with_a_phone_and_then_edits_her_page(
@@ -144,39 +139,6 @@ def test_the_keyboard_leads_from_an_error_to_its_field_and_on(page, backstage):
     arrive(page, "Sign-in cancelled")
     page.goto(backstage.url + EDIT)
     arrive(page, "Sign in to Backstage")
-
-
-class Typist:
-    """Somebody without a mouse; keys are counted."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.pressed = 0
-
-    def type(self, text: str) -> None:
-        self.pressed += len(text)
-        self.page.keyboard.type(text)
-
-    def press(self, key: str) -> None:
-        self.pressed += 1
-        self.page.keyboard.press(key)
-
-    def send(self) -> None:
-        """Press Enter on what leads to another page."""
-        with next_page(self.page):
-            self.press("Enter")
-
-    def tab_to(self, name: str) -> None:
-        """Press Tab until `name` has the focus, which must be seen wherever it goes."""
-        passed: list[str] = []
-        for _ in range(25):
-            self.press("Tab")
-            label, seen = self.page.evaluate(FOCUSED)
-            assert seen or not label, f"no outline on {label!r}"
-            if label == name:
-                return
-            passed.append(label)
-        pytest.fail(f"Tab does not reach {name!r}, only {passed}")
 
 
 def test_she_needs_no_javascript(without_script, backstage, phone):

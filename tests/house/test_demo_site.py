@@ -5,6 +5,7 @@ The settings of the demo cannot live beside those of the tests in one process.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def manage(tmp_path):
     """Return `manage(*arguments, **variables)`: runs `manage.py` on a data folder of its own."""
+    ours = {"BACKSTAGE_DATA": str(tmp_path / "data"), "BACKSTAGE_BREACH_API": "0"}
 
     def run(*arguments, **variables):
         surroundings = {
@@ -28,7 +30,7 @@ def manage(tmp_path):
         return subprocess.run(
             [sys.executable, "-W", "error", "manage.py", *arguments],
             cwd=ROOT,
-            env=surroundings | {"BACKSTAGE_DATA": str(tmp_path / "data")} | variables,
+            env=surroundings | ours | variables,
             capture_output=True,
             text=True,
             check=False,
@@ -62,9 +64,23 @@ def test_a_newcomer_migrates_and_seeds_and_may_do_so_again(manage, tmp_path):
     assert_well(again)
     assert again.stdout == first.stdout
     assert (tmp_path / "data" / "db.sqlite3").exists()
+    corpus = manage("hardening_corpus", "info", "--format", "json")
+    assert_well(corpus)
+    assert json.loads(corpus.stdout)["path"] == str(tmp_path / "data" / "breached.corpus")
+    assert_well(manage("check", "--fail-level", "WARNING"))
 
 
 def test_outside_the_demo_nothing_is_seeded(manage):
     done = manage("seed_backstage", BACKSTAGE_DEMO="0")
     assert done.returncode == 1
     assert "not the demo" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "variable, sources", [("1", "('corpus', 'api')"), ("0", "('corpus',)")], ids=["asked", "not"]
+)
+def test_whether_the_api_is_asked_the_environment_says(manage, variable, sources):
+    said = "from hardening.conf import conf; print(conf().BREACH_SOURCES)"
+    done = manage("shell", "-v", "0", "-c", said, BACKSTAGE_BREACH_API=variable)
+    assert_well(done)
+    assert done.stdout.strip() == sources

@@ -2,16 +2,22 @@
 
 Safe to run again: what exists is left as it is, changed pages and passwords included. The
 passwords are printed and public, so the command refuses to run on a site that is not the demo.
+
+It also makes the corpus of breached passwords, of the common ones that Django brings along. A real
+site builds it of Pwned Passwords, by the same command.
 """
 
 from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
@@ -22,8 +28,12 @@ from project.backstage.publishing import Change, publish
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
+    from pathlib import Path
 
 DEFAULT_PORT = "8000"
+
+LOOKED_UP_ELSEWHERE = """\
+and at Pwned Passwords, which sees five digits of a hash; BACKSTAGE_BREACH_API=0 keeps that off."""
 
 WHAT_TO_TRY = """\
 What to try at {site}/
@@ -40,18 +50,26 @@ What to try at {site}/
 3. Sign in as "staff" at {site}/admin/. The admin's own sign-in page is guarded as well.
    "admin" is a superuser and sets the policies at {site}/admin/hardening/rolepolicy/
 
-4. Guess. Type six wrong passwords for "fan" in a private window:
+4. Sign in as "listener", whose password is in a leaked list. Whoever types it may be a thief:
+   - so a code is mailed first, on any browser; then a new password must be chosen
+   - "qwerty123456789" is refused beside its field: it is in the list as well
+   - a change ends other sessions of "listener", a mail says so, and the next sign-in is quiet
+   In another terminal, look a password up, and count, before the change, whose are in the list:
+     .venv-demo/bin/python manage.py hardening_corpus check
+     .venv-demo/bin/python manage.py hardening_status
+
+5. Guess. Type six wrong passwords for "fan" in a private window:
    - a page says how long to wait, as for a name that nobody has; the right password waits too
      (the first wait is half a minute, and each wrong password after it doubles the next)
    - it offers a link by mail (at {site}/mailbox/), which ends the wait in that window
    - in the window where "fan" has signed in before, "fan" signs in as ever
    - "staff" sees who has to wait, and lifts it, at {site}/admin/hardening/throttlecell/
 
-5. Try stolen passwords from forty addresses; in another terminal:
+6. Try stolen passwords from forty addresses; in another terminal:
      .venv-demo/bin/python manage.py attack_backstage
    Attack mode begins: a password alone opens nothing where no code was ever proven before.
 
-6. "make drill" in another terminal attacks this site's login in a throwaway database, with the
+7. "make drill" in another terminal attacks this site's login in a throwaway database, with the
    app and without it, and prints what got through. It takes some minutes.
 
 No phone at hand? "Can't scan?" on the page shows the key; `oathtool --totp -b KEY` makes codes.
@@ -83,9 +101,17 @@ class Command(BaseCommand):
             raise CommandError(message)
         with transaction.atomic():
             seed(now=timezone.now())
+        build_corpus(settings.BREACH_CORPUS)
+        self._print_where_passwords_are_looked_up()
         self._print_accounts()
         site = f"http://localhost:{options['port']}"
         self.stdout.write(WHAT_TO_TRY.format(site=site, data=settings.DATA_DIR))
+
+    def _print_where_passwords_are_looked_up(self) -> None:
+        """Say what is asked about passwords, and what leaves this machine."""
+        self.stdout.write(f"Passwords are looked up in {settings.BREACH_CORPUS}")
+        if settings.BREACH_API:
+            self.stdout.write(LOOKED_UP_ELSEWHERE)
 
     def _print_accounts(self) -> None:
         """Print who can sign in, with which password."""
@@ -96,6 +122,17 @@ class Command(BaseCommand):
             password = account.password if known else "(changed since)"
             self.stdout.write(f"  {account.username:<8}  {password:<26}  {account.what}")
         self.stdout.write("")
+
+
+def build_corpus(path: Path) -> None:
+    """Build the file of breached passwords at `path`, unless it exists; about a second.
+
+    The settings of this process name it only if it was there when they were read.
+    """
+    if not path.exists():
+        words = str(CommonPasswordValidator().DEFAULT_PASSWORD_LIST_PATH)
+        build = ("hardening_corpus", "build", "--words", words, "--path", str(path))
+        call_command(*build, stdout=StringIO(), stderr=StringIO())
 
 
 def seed(*, now: datetime) -> None:
