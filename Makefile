@@ -1,9 +1,10 @@
 # What one can do with this tree. Needs Python 3.11 or newer and make; `make help` lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix bench drill check format docs lock clean
+.PHONY: help demo test matrix fuzz bench drill check format docs lock clean
 
 PORT ?= 8000
 export PORT
+SECONDS ?= 60
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,10 @@ matrix:  ## Run the tests on the other Pythons, Djangos and databases, as far as
 	@.ci/system-packages
 	@.ci/bootstrap dev
 	@.venv-uv/bin/python .ci/matrix
+
+fuzz:  ## Fuzz what reads the breach lists, with atheris (SECONDS=60 for each reader)
+	@.ci/bootstrap fuzz
+	@.venv-fuzz/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 check:  ## Lint, format, layers, dependencies, templates, spelling, types, migrations, docs
 	@.ci/bootstrap dev types

@@ -43,6 +43,7 @@ class Environment:
     lock: Path
     arguments: tuple[str, ...]  # what `uv pip compile` is asked to resolve
     addition: Addition | None = None
+    proof: str = "django"  # what it can import if it works
 
 
 # Its tests are named as not run where it is missing (tests/harness.py).
@@ -79,6 +80,13 @@ ENVIRONMENTS = {
         LOCKS / "types.txt",
         ("pyproject.toml", "--group", "types"),
     ),
+    # What is fuzzed needs nothing but Python. Wheels only: to build it takes a compiler of its own.
+    "fuzz": Environment(
+        ROOT / ".venv-fuzz",
+        LOCKS / "fuzz.txt",
+        ("--group", "fuzz", "--only-binary", ":all:", "--emit-build-options"),
+        proof="atheris",
+    ),
 }
 
 
@@ -104,9 +112,10 @@ def make(environment: Environment, python: str) -> None:
         addition = None
     made_from = stamped(python, environment.lock, *([addition.lock] if addition else []))
     inside = environment.directory / "bin" / "python"
-    if stamp.exists() and stamp.read_text() == made_from and works(inside):
+    stands = works(inside, environment.proof)
+    if stamp.exists() and stamp.read_text() == made_from and stands:
         return
-    if not works(inside) or not stamp.exists() or not stamp.read_text().endswith(f" {python}\n"):
+    if not stands or not stamp.exists() or not stamp.read_text().endswith(f" {python}\n"):
         shutil.rmtree(environment.directory, ignore_errors=True)
     print(f"Making {environment.directory.name} from {environment.lock.relative_to(ROOT)}")
     stamp.unlink(missing_ok=True)
@@ -156,10 +165,10 @@ def build(addition: Addition, inside: Path) -> bool:
     return True
 
 
-def works(python: Path) -> bool:
+def works(python: Path, proof: str) -> bool:
     if not python.exists():
         return False
-    probe = subprocess.run((python, "-c", "import django"), check=False, capture_output=True)
+    probe = subprocess.run((python, "-c", f"import {proof}"), check=False, capture_output=True)
     return probe.returncode == 0
 
 

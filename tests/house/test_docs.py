@@ -19,7 +19,7 @@ from django.test import override_settings
 from hardening import checks, conf, signals, urls
 from hardening.audit import Event
 from hardening.conf import limits, readers
-from hardening.core.throttle import Limits
+from hardening.core.limits import Limits
 from hardening.core.values import NoteKind, Reason, Verdict
 from hardening.flows import steps
 
@@ -278,7 +278,9 @@ def test_the_helpers_for_host_tests_are_described_and_exist():
     existing = {
         node.name
         for node in tree.body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        # Classes that are used like functions are named like them.
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name.islower()
+        if not node.name.startswith("_")
     }
     listed = named(section(page("howto/testing.md"), "## The helpers"))
     described = {name.partition("(")[0] for name in listed}
@@ -299,17 +301,22 @@ def test_every_command_is_described_and_no_other():
     )
 
 
+def options_of(parser):
+    """Return the long options of a parser and of its subcommands."""
+    found = set()
+    for action in parser._actions:
+        found |= {option for option in action.option_strings if option.startswith("--")}
+        if isinstance(action, argparse._SubParsersAction):
+            found |= set().union(*map(options_of, action.choices.values()))
+    return found
+
+
 @pytest.mark.parametrize("name", commands())
 def test_every_option_of_a_command_is_described_and_no_other(name):
     parser = load_command_class("hardening", name).create_parser("manage.py", name)
     plain = {"--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color"}
     plain |= {"--force-color", "--skip-checks", *COMMON}
-    existing = {
-        option
-        for action in parser._actions
-        for option in action.option_strings
-        if option.startswith("--") and option not in plain
-    }
+    existing = {option for option in options_of(parser) if option not in plain}
     described = section(page("commands.md"), f"## `{name}`")
     assert set(re.findall(r"--[a-z][a-z-]+", described)) == existing
 

@@ -23,7 +23,8 @@ APP = ROOT / "hardening"
 SETTINGS_READERS = ("conf", "host", "checks", "models", "migrations", "testing", "drill")
 CLOCK_READERS = (
     *("access", "admin", "backends", "checks", "context_processors", "contrib", "management"),
-    *("middleware", "migrations", "outgoing", "receivers", "templatetags", "testing", "views"),
+    *("middleware", "migrations", "outgoing", "receivers", "templatetags", "testing"),
+    *("validators", "views"),
 )
 CLOCKS = {
     *("time.time", "time.time_ns", "timezone.now", "timezone.localtime", "timezone.localdate"),

@@ -1,70 +1,66 @@
 """No secret leaves: a whole life of accounts, then a search through all that was written.
 
-Logs of every level, mails, events, error reports and the database are searched for passwords,
-authenticator keys, codes, recovery codes, tickets, session keys and handles.
+Logs of every level, mails, events, error reports and the database are searched for passwords, what
+a look-up in the lists of breaches makes of them (SHA-1, prefix, suffix), authenticator keys, codes,
+recovery codes, tickets, session keys and handles.
 """
 
 from __future__ import annotations
 
-import html
 import io
 import json
 import logging
-import re
-import sys
 import time
 
 import pytest
 from django.core import mail
 from django.core.management import call_command
-from django.core.signals import got_request_exception
-from django.views.debug import ExceptionReporter
 
-from hardening import sessions, testing
+from hardening import sessions
+from hardening.breach import search, sources
+from hardening.breach.api import Call, RangeApi
+from hardening.breach.wire import Fault, WireError
 from hardening.core import otp
+from hardening.core.pwned import Candidate, Finding, RangeError
 from hardening.models import Factor, SecurityEvent
+from tests import secrecy
+from tests.house import breaches
+from tests.secrecy import leaks
 from tests.visitor import PASSWORD, STEP, newest_code
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.host.office")]
 
 NEW_PASSWORD = "seven violet umbrellas"
-FINE = 5  # below DEBUG: whatever anybody logs
 
 
-class Listener(logging.Handler):
-    """Keeps every record as its formatted text, with the traceback and its arguments."""
-
-    def __init__(self):
-        super().__init__(FINE)
-        self.lines = []
-
-    def emit(self, record):
-        self.lines.append(self.format(record))
-        self.lines.append(repr(record.args))
-
-
-@pytest.fixture
-def heard():
-    listener = Listener()
-    root = logging.getLogger()
-    named = [logging.getLogger(name) for name in ("hardening", "django", "django.request")]
-    levels = [(logger, logger.level) for logger in (root, *named)]
-    for logger, _ in levels:
-        logger.setLevel(FINE)
-    logging.getLogger("django.db.backends").setLevel(logging.INFO)  # SQL: the database is searched
-    root.addHandler(listener)
-    yield listener.lines
-    root.removeHandler(listener)
-    for logger, level in levels:
-        logger.setLevel(level)
+@pytest.mark.parametrize(
+    "told",
+    [
+        "{0.prefix}{suffix}",
+        "looking for {suffix} now",
+        "GET /range/{0.prefix} HTTP/1.1",
+        "https://api.example.com/range/{lower}",
+    ],
+)
+def test_a_log_record_that_gives_a_password_away_fails_any_test(told):
+    one = Candidate(breaches.LISTED)
+    suffix, lower = one.suffix.decode(), one.prefix.lower()
+    logging.getLogger("any").warning("%s", told.format(one, suffix=suffix, lower=lower))
+    assert len(secrecy.seen) == 1
+    secrecy.seen.clear()
+    logging.getLogger("any").warning("range/ABCDE0 %s", "F" * 40)
+    assert secrecy.seen == []
 
 
 class Life:
     """What happened, and the secrets that took part in it."""
 
     def __init__(self):
-        self.secrets = {PASSWORD, NEW_PASSWORD}
+        self.secrets = set()
+        for password in (PASSWORD, NEW_PASSWORD, *breaches.USED):
+            self.secrets |= breaches.traces(password)
         self.mailed = set()
+        self.asked = {}
 
     def remember(self, visitor):
         session = visitor.client.session
@@ -80,7 +76,7 @@ class Life:
 
 
 @pytest.fixture
-def life(clock, person, heard):
+def life(clock, person, heard, monkeypatch):
     """Live through everything: enrol, fail, recover, reset, change, rekey."""
     told = Life()
     mia = person("mia", is_staff=True, is_superuser=True)
@@ -126,17 +122,21 @@ def life(clock, person, heard):
     told.secrets |= {printed.getvalue().strip(), printed.getvalue().strip().replace("-", "")}
     call_command("hardening_reset", "mia", "--noinput", "--reason", "x", stdout=io.StringIO())
     call_command("hardening_rekey", stdout=io.StringIO(), stderr=io.StringIO())
+    live_with_breaches(told, person("ada"), monkeypatch)
     told.secrets.discard("")
     return told
 
 
-def leaks(text, secrets):
-    """Return which secrets occur in a text, digits only where no digit stands beside them."""
-    return [
-        secret
-        for secret in secrets
-        if re.search(rf"(?<![0-9A-Za-z]){re.escape(secret)}(?![0-9A-Za-z])", text, re.IGNORECASE)
-    ]
+def live_with_breaches(told, ada, monkeypatch):
+    """Be found to have a leaked password, choose another, and meet an API that misbehaves."""
+    ada.user.set_password(breaches.LEAKED)
+    ada.user.save()
+    told.mailed.add(breaches.forced_change(ada, told.remember))
+    monkeypatch.setitem(search.BUILT_IN, "api", "hardening.breach.api.RangeApi")
+    monkeypatch.setattr("hardening.flows.breached.LOGIN_WAIT_SECONDS", breaches.PATIENT_SECONDS)
+    for behave in breaches.BEHAVIOURS:
+        told.asked[behave] = breaches.misbehaving_api(ada, told.remember, behave)
+    breaches.raising_source(ada, told.remember)
 
 
 def test_the_life_was_a_full_one(life):
@@ -157,10 +157,24 @@ def test_the_life_was_a_full_one(life):
         "step_up:prove:refused",
         "password:demand:done",
         "password:change:done",
+        "password:breach:found",
+        "breach:source:fault",
         "ticket:issue:done",
         "vault:reseal:done",
     }
     assert len(life.secrets) > 30
+    faults = SecurityEvent.objects.filter(event="breach:source:fault")
+    reasons = {reason for reason in breaches.BEHAVIOURS.values() if reason}
+    assert set(faults.values_list("reason", flat=True)) >= reasons | {"quoting:raised"}
+
+
+def test_the_api_was_asked_in_the_life_and_got_five_digits_only(life):
+    chosen, listed = (Candidate(each).prefix for each in (breaches.CHOSEN, breaches.LISTED))
+    for behave in breaches.BEHAVIOURS:
+        asked = [head.split()[1] for head in life.asked[behave]]
+        assert asked == [f"/range/{chosen}", f"/range/{listed}"], behave
+        for head in life.asked[behave]:
+            assert set(leaks(head, life.secrets)) <= {chosen, listed}
 
 
 def test_no_log_line_holds_a_secret(life, heard):
@@ -199,35 +213,11 @@ def test_the_database_holds_no_secret_in_the_clear(life):
     assert leaks(dump.getvalue(), life.secrets | life.mailed) == []
 
 
-@pytest.fixture
-def report(clock, person, monkeypatch):
-    """Let judging a code fail half-way; return (the report Django would mail, the secrets)."""
-    visitor = person("mia")
-    visitor.secret = testing.secret_of(testing.enrol(visitor.user))
-    caught = []
-
-    def keep(request, **_):
-        made = ExceptionReporter(request, *sys.exc_info(), is_email=True)
-        caught.append(made.get_traceback_text() + made.get_traceback_html())
-
-    visitor.sign_in()
-    typed = visitor.code()
-    monkeypatch.setattr("hardening.core.otp.hmac.compare_digest", _fail)
-    visitor.client.raise_request_exception = False
-    got_request_exception.connect(keep)
-    try:
-        visitor.verify(typed)
-    finally:
-        got_request_exception.disconnect(keep)
-    key = otp.base32(visitor.secret)
-    return caught[0], {typed, key, visitor.secret.hex(), repr(visitor.secret), PASSWORD}
-
-
-def _fail(*_args):
-    raise RuntimeError
-
-
-def test_an_error_report_of_a_failing_page_names_no_secret(report):
-    text, secrets = html.unescape(report[0]), report[1]
-    assert "RuntimeError" in text
-    assert leaks(text, secrets) == []
+def test_nothing_that_holds_a_password_shows_it():
+    one = Candidate(breaches.LISTED, words=("mia",))
+    held = [
+        *(one, sources.Fake([breaches.LISTED]), sources.Answer(Finding.HIT, "api")),
+        *(search.Found(sources.Answer(Finding.HIT, "api")), RangeError(), WireError(Fault.SHAPE)),
+        *(RangeApi(), Call(RangeApi(), one.prefix, 0.0)),
+    ]
+    assert leaks(f"{held!r} {[str(each) for each in held]}", breaches.traces(breaches.LISTED)) == []

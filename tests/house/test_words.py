@@ -23,6 +23,7 @@ MAILS = sorted(path.stem for path in APP.glob("templates/hardening/mail/*.html")
 # Of the site or of an operator's deed, never about one account: nobody reads them on her page.
 ABOUT_NOBODY = {Event.POLICY_CHANGED, Event.POLICY_REFUSED, Event.VAULT_RESEALED}
 ABOUT_NOBODY |= {Event.ATTACK_BEGAN, Event.ATTACK_ENDED, Event.THROTTLE_STORE_DOWN}
+ABOUT_NOBODY |= {Event.BREACH_SOURCE_DOWN}
 
 
 def uses(enum, member, *, beside):
