@@ -2,7 +2,7 @@
 
 Starts one child a database (`tests.bench.measure`), prints a table and, with `--json`, writes
 
-    {"schema": 2,
+    {"schema": 3,
      "date": "2026-01-31",                                   UTC
      "machine": {"cores": 2, "python": "3.11.7", "django": "5.2.19", "load": 0.4},
      "rounds": 60,
@@ -20,7 +20,8 @@ Starts one child a database (`tests.bench.measure`), prints a table and, with `-
          "ratio": {"value", "low", "high"},
          "limits": {"ratio", "queries", "extra_queries"}}],  null: none
        "names": [{"stage", "side", "known", "unknown": times as above, "ratio", "limit"}],
-       "cpu": [{"name": of a scenario, times as above, "cheaper": times less, "limit"}]}]}
+       "cpu": [{"name": of a scenario, times as above, "cheaper": times less, "limit"}]}],
+     "breaches": null, or with `--breaches`: see `tests.bench.breach_run`}
 
 What is compared, and why within one process, says `tests.bench.sides`; how, `tests.bench.measure`.
 
@@ -34,6 +35,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,7 +47,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import postgres, redis
-from tests.bench import report
+from tests.bench import breach_run, breach_tables, report
 from tests.servers import DatabaseServer
 
 ROUNDS = 60
@@ -55,7 +57,6 @@ DATABASES = ("sqlite", "sqlite+redis", "postgresql", "postgresql+redis")
 ALL = ("sqlite", "postgresql", "postgresql+redis")  # what sites run
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def main(arguments: list[str]) -> int:
@@ -63,24 +64,24 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     found: dict[str, Any] = {
-        "schema": 2,
+        "schema": 3,
         "date": datetime.now(tz=UTC).date().isoformat(),
         "machine": machine(),
         "rounds": rounds,
         "results": [],
+        "breaches": None,
     }
-    for name in ALL if given.database == "all" else (given.database,):
-        lacking = missing(name)
-        if lacking:
-            sys.stderr.write(f"{lacking} is not installed: {name} not measured\n")
-            continue
-        found["results"].append(measured(name, rounds))
+    if given.breaches:
+        found["breaches"] = breaches(given, rounds)
+    else:
+        found["results"] = list(results(given.database, rounds))
     sys.stdout.write("\n".join([*said(found), ""]))
     if given.json:
         Path(given.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if given.docs:
         into_docs(found)
     broken = any(report.any_over(result) for result in found["results"])
+    broken = broken or (given.breaches and breach_tables.any_over(found["breaches"]))
     return 1 if given.strict and broken else 0
 
 
@@ -98,8 +99,43 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--docs", action="store_true", help="write the table into docs/benchmarks.md"
     )
+    parser.add_argument(
+        "--breaches", action="store_true", help="the check of breached passwords, nothing else"
+    )
+    parser.add_argument(
+        "--large", action="store_true", help=f"with a corpus of {breach_run.LARGE:,} entries"
+    )
+    parser.add_argument(
+        "--entries", type=int, nargs="+", metavar="N", help="with corpora of these sizes instead"
+    )
     parser.add_argument("--strict", action="store_true", help="exit with 1 if a limit is broken")
     return parser.parse_args(arguments)
+
+
+def results(database: str, rounds: int) -> Iterator[dict[str, Any]]:
+    """Measure everything on one database or all, against plain Django."""
+    for name in ALL if database == "all" else (database,):
+        lacking = missing(name)
+        if lacking:
+            sys.stderr.write(f"{lacking} is not installed: {name} not measured\n")
+            continue
+        yield measured(name, rounds)
+
+
+def breaches(given: argparse.Namespace, rounds: int) -> dict[str, Any]:
+    """Measure the check of breached passwords, on SQLite unless another is named."""
+    name = "sqlite" if given.database == "all" else given.database
+    lacking = missing(name)
+    if lacking:
+        sys.exit(f"{lacking} is not installed: {name} not measured")
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    sizes, short = breach_run.sizes_of(quick=given.quick, large=given.large, free=free)
+    ranges = breach_run.QUICK_RANGES if given.quick else breach_run.RANGES
+    with database(name.removesuffix(REDIS)) as address, rates(name) as url:
+        found = breach_run.measured(
+            given.entries or sizes, rounds=rounds, ranges=ranges, database=address, store=url
+        )
+    return {**found, "short": short}
 
 
 def missing(name: str) -> str | None:
@@ -176,30 +212,64 @@ def said(found: dict[str, Any]) -> Iterator[str]:
         for table in (report.table, report.names, report.cpu):
             yield from report.aligned(table(result))
             yield ""
-    yield from report.NOTES
+    if found["results"]:
+        yield from report.NOTES
+    if found["breaches"]:
+        yield f"{found['rounds']} rounds; {machine_of(found)}"
+        for heading, table in breach_tables.tables(found["breaches"]):
+            yield from ("", heading, *report.aligned(table))
+        yield found["breaches"]["short"] or ""
 
 
 def about(found: dict[str, Any], result: dict[str, Any]) -> str:
     """Say on what it ran and how much noise there was."""
-    on, noise = found["machine"], result["control"]
+    noise = result["control"]
     return (
-        f"Python {on['python']}, Django {on['django']}, {on['cores']} cores, load {on['load']};"
+        f"{machine_of(found)};"
         f" plain against plain {noise['value']:.3f} ({noise['low']:.3f} to {noise['high']:.3f})"
     )
 
 
+def machine_of(found: dict[str, Any]) -> str:
+    """Say on what it ran."""
+    on = found["machine"]
+    said = f"Python {on['python']}, Django {on['django']}"
+    return f"{said}, {on['cores']} cores, load {on['load']}"
+
+
 def into_docs(found: dict[str, Any]) -> None:
-    """Put the tables between the markers of the documentation's page."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    lines = [BEGIN, ""]
+    """Put the tables that were measured between their markers on the documentation's page."""
+    lines = []
     for result in found["results"]:
         lines += [f"### {report.title(result)}", ""]
         lines += [f"{found['date']}, {found['rounds']} rounds; {about(found, result)}.", ""]
         for table in (report.table, report.names, report.cpu):
             lines += [*report.markdown(table(result)), ""]
-    PAGE.write_text(f"{before}{chr(10).join([*lines, END])}{after}", encoding="utf-8")
+    if lines:
+        put_between("table", lines)
+    if found["breaches"]:
+        put_between("breaches", list(breach_lines(found)))
+
+
+def breach_lines(found: dict[str, Any]) -> Iterator[str]:
+    """Yield what the page says of the check of breached passwords."""
+    yield f"{found['date']}, {found['rounds']} rounds; {machine_of(found)}."
+    yield ""
+    if found["breaches"]["short"]:
+        yield f"There was {found['breaches']['short']}."
+        yield ""
+    for heading, table in breach_tables.tables(found["breaches"]):
+        yield from (f"### {heading}", "", *report.markdown(table), "")
+
+
+def put_between(name: str, lines: list[str]) -> None:
+    """Replace what stands between two markers of the page."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    written = "\n".join([begin, "", *lines, end])
+    PAGE.write_text(f"{before}{written}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

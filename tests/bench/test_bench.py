@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import redis
-from tests.bench import figures, report
+from tests.bench import breach_run, breach_tables, figures, report
 from tests.bench.figures import Round
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,10 +51,24 @@ PROMISED = {
 WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
-def measured(folder: Path, database: str) -> tuple[str, dict]:
+# Of a sign-in with the check: queries, look-ups, and ranges that the API is asked for.
+CHECKED = {
+    "off": (12, 0, 0),
+    "off_again": (12, 0, 0),
+    "usual": (12, 0, 0),
+    "corpus": (13, 1, 0),
+    "corpus_cold": (13, 1, 0),
+    "api_kept": (13, 1, 0),
+    "api": (13, 1, 1),
+    "api_slow": (12, 1, 1),
+    "api_dead": (12, 1, 0),
+}
+
+
+def measured(folder: Path, database: str, *more: str) -> tuple[str, dict]:
     """The smallest run there is: what it printed, and what it wrote."""
     numbers = folder / "numbers.json"
-    wanted = ["--database", database, "--rounds", "1", "--json", str(numbers)]
+    wanted = ["--database", database, "--rounds", "1", "--json", str(numbers), *more]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", *wanted],
         cwd=ROOT,
@@ -78,6 +92,12 @@ def run_on_redis(tmp_path_factory) -> tuple[str, dict]:
     if lacking:
         pytest.skip(f"{lacking} is not installed")
     return measured(tmp_path_factory.mktemp("bench"), "sqlite+redis")
+
+
+@pytest.fixture(scope="module")
+def breaches(tmp_path_factory) -> tuple[str, dict]:
+    wanted = ("--breaches", "--quick", "--entries", "20000", "30000")
+    return measured(tmp_path_factory.mktemp("bench"), "sqlite", *wanted)
 
 
 def counts(numbers: dict) -> dict[str, tuple]:
@@ -159,3 +179,92 @@ def test_a_ratio_is_that_of_the_medians_and_lies_in_its_range() -> None:
 def test_a_limit_is_kept_to_its_edge(value, queries, limits, over) -> None:
     sides = {"plain": {"queries": 2}, "guarded": {"queries": queries}}
     assert report.verdict({"ratio": {"value": value}, "limits": limits, **sides}).over is over
+
+
+def test_a_check_looks_up_once_and_writes_once(breaches) -> None:
+    for hashed in breaches[1]["breaches"]["sign_ins"]["hashes"]:
+        found = hashed["checks"]
+        assert {
+            one["name"]: (one["queries"], one["lookups"], one["asked"]) for one in found
+        } == CHECKED
+        assert {one["hashes"] for one in found} == {1}
+
+
+def test_a_wrong_password_is_looked_up_by_no_check(breaches) -> None:
+    found = breaches[1]["breaches"]["sign_ins"]["wrong"]
+    assert [one["name"] for one in found] == list(CHECKED)
+    assert {(one["queries"], one["lookups"], one["asked"]) for one in found} == {(7, 0, 0)}
+
+
+def test_the_limits_are_held_against_argon2_alone(breaches) -> None:
+    cheap, argon2 = breaches[1]["breaches"]["sign_ins"]["hashes"]
+    assert all(set(one["limits"].values()) == {None} for one in cheap["checks"])
+    limits = {one["name"]: one["limits"] for one in argon2["checks"]}
+    for name in ("usual", "corpus", "api_dead"):
+        assert limits[name] == {"share": 0.01, "more_ms": None}
+    assert limits["api_slow"] == {"share": None, "more_ms": 150}
+
+
+def test_corpora_are_looked_up_in_and_built(breaches) -> None:
+    printed, numbers = breaches
+    found = numbers["breaches"]
+    assert numbers["results"] == []
+    assert [one["entries"] for one in found["lookups"]] == [20_000, 30_000]
+    assert all(one["found"][0] >= one["found"][1] > 0 for one in found["lookups"])
+    assert [one["kind"] for one in found["builds"]] == ["file", "directory"]
+    assert {one["entries"] for one in found["builds"]} == {100_000}
+    assert all(heading in printed for heading, _ in breach_tables.tables(found))
+
+
+def test_a_large_corpus_is_made_where_there_is_room_or_it_is_said_so() -> None:
+    def sizes(free: int, **wanted: bool) -> tuple:
+        return breach_run.sizes_of(**{"quick": False, "large": True, **wanted}, free=free)
+
+    assert sizes(11 * 10**9) == ((10_000_000, 200_000_000, 2_000_000_000), None)
+    listed, short = sizes(9 * 10**9)
+    assert listed == (10_000_000, 200_000_000)
+    assert "no room for 2,000,000,000 entries: 9 GB are free" in short
+    assert sizes(0, large=False) == (listed, None)
+    assert sizes(0, large=False, quick=True) == (listed[:1], None)
+
+
+LOOKED_UP = {
+    "warm": {"median": 10.0},
+    "source": {"median": 10.0},
+    "cold": {"mean": 1000.0},
+    "memory": {"before": {"own": 5000}, "after": {"own": 6024}},
+}
+SIGNED_IN = {"inside": {"median": 150_000.0}, "share": 0.01}
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {"warm": {"median": 10.1}},
+        {"source": {"median": 10.1}},
+        {"cold": {"mean": 1000.1}},
+        {"memory": {"before": {"own": 5000}, "after": {"own": 6025}}},
+    ],
+)
+def test_a_look_up_is_held_against_each_of_its_limits(worse) -> None:
+    assert not breach_tables.is_dear(LOOKED_UP)
+    assert breach_tables.is_dear({**LOOKED_UP, **worse})
+
+
+@pytest.mark.parametrize(
+    "limits, worse",
+    [
+        ({"share": 0.01, "more_ms": None}, {"share": 0.0101}),
+        ({"share": None, "more_ms": 150}, {"inside": {"median": 150_001.0}}),
+    ],
+)
+def test_a_sign_in_is_held_against_its_limit(limits, worse) -> None:
+    kept = {**SIGNED_IN, "limits": limits}
+    assert not breach_tables.is_slow(kept)
+    assert breach_tables.is_slow({**kept, **worse})
+    assert not breach_tables.is_slow({**kept, **worse, "limits": dict.fromkeys(limits)})
+
+
+@pytest.mark.parametrize("more, over", [(30_000 + 8 * 1024, False), (30_001 + 8 * 1024, True)])
+def test_a_build_that_takes_more_for_a_longer_list_is_over(more, over) -> None:
+    assert breach_tables.is_growing({"memory": {"more": more}, "fifth": 30_000}) is over
