@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.views.decorators.debug import sensitive_variables
+
 from hardening.flows import attempts, breached
 from hardening.flows.judging import Came
 
@@ -92,7 +94,7 @@ def failed(request: Any) -> None:
 
 def succeeded(request: Any) -> bool:
     """Somebody signed in: what is still open was right for another backend. True if any was."""
-    tries = [trial for trial in (*_tries(request), *_alone.get()) if trial.is_open]
+    tries = [trial for trial in _all_tries(request) if trial.is_open]
     for trial in tries:
         attempts.succeed(trial)
     if request is not None and hasattr(underneath(request), REFUSAL):
@@ -100,6 +102,7 @@ def succeeded(request: Any) -> bool:
     return bool(tries)
 
 
+@sensitive_variables("typed", "right")
 def look_up(request: Any, user: Any, *, now: int, where: Where) -> None:
     """Look up the password of `user` that another backend than ours has found right, if one did.
 
@@ -107,11 +110,25 @@ def look_up(request: Any, user: Any, *, now: int, where: Where) -> None:
         FactsError: If nobody can tell whom it concerns.
         NotMigratedError: If our tables are missing.
     """
-    for trial in _tries(request):
+    right: tuple[Try, str] | None = None
+    for trial in _all_tries(request):
         typed, trial.typed = trial.typed, None
-        hers = trial.user is None or trial.user.pk == user.pk  # a name only another backend knows
-        if typed is not None and hers:
-            trial.written = breached.by_another(user, typed, now=now, where=where)
+        if typed is not None and _is_hers(trial, user, typed):
+            right = trial, typed  # of several people's in one request, whose was found last
+    if right is not None:
+        right[0].written = breached.by_another(user, right[1], now=now, where=where)
+
+
+@sensitive_variables("typed")
+def _is_hers(trial: Try, user: Any, typed: str) -> bool:
+    """Whether a password may be that of `user`: it is not, if it was found right for another.
+
+    A name that is one person's here may be somebody else's there (an e-mail address taken for a
+    user name); her own password says so, and costs a hash.
+    """
+    if trial.user is None or trial.user.pk == user.pk:
+        return True
+    return bool(user.check_password(typed))
 
 
 def over(request: Any) -> None:
@@ -176,3 +193,8 @@ def _tries(request: Any) -> list[Try]:
         return list(_alone.get())
     found: list[Try] = getattr(underneath(request), TRIES, [])
     return found
+
+
+def _all_tries(request: Any) -> list[Try]:
+    """Return those without the request too: `login()` is always given one, `authenticate()` not."""
+    return [*_alone.get(), *_tries(request)]

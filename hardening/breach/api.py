@@ -62,6 +62,8 @@ class Call:
         self.settled = threading.Event()
         self.line = Line()
         self.was_put = True
+        self.began = False
+        self.answered_before = api.answered
         self.rows: bytes | None = None
         self.fault = ""
         self.late: list[tuple[bytes, Late]] = []
@@ -80,6 +82,7 @@ class Call:
         """Ask, unless its time is up already; then tell those who did not wait."""
         body = None
         if not self.settled.is_set():
+            self.began = True
             body = self._api.ask(self)
         late, self.late = self.late, []
         for suffix, tell in late:
@@ -118,6 +121,7 @@ class RangeApi:
         self._breaker = Breaker()
         self._recent = Recent()
         self._running: dict[str, Call] = {}
+        self.answered = 0  # calls, since this process began
 
     @sensitive_variables()
     def look(self, candidate: Candidate, *, wait: float, late: Late | None = None) -> Answer:
@@ -213,7 +217,10 @@ class RangeApi:
                 del self._running[call.prefix]
             if rows is not None:
                 self._recent.put(call.prefix, rows, now_us=now_us)
-            if call.was_put:
+            self.answered += not fault
+            # A call that came to nothing in line, while others were answered, met a crowd.
+            crowded = not call.began and self.answered > call.answered_before
+            if call.was_put and not crowded:
                 note = self._breaker.failed if fault else self._breaker.succeeded
                 note(now_us=now_us)
             call.settled.set()

@@ -17,7 +17,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hardening.breach.part import Part
+from hardening.breach.part import SAFELY, Part
 from hardening.breach.rows import BuildError
 from hardening.core.corpus import ORIGIN_BYTES
 
@@ -94,7 +94,7 @@ def _locked(path: str) -> Iterator[None]:
 
     The file stays: whoever removed it could let two in, one with the old, one with a new.
     """
-    file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
     try:
         _lock(file, path)
         yield

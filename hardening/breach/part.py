@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BUFFER_BYTES = 1 << 20
 STATE_VERSION = 1
+# In a folder where others may write too, a name may lead to what is none of ours.
+SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class Reached(NamedTuple):
@@ -58,7 +60,7 @@ class Part:
         earlier = None if fresh else self._earlier()
         if earlier is None:
             self._forget_state()
-        mode = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | (0 if earlier else os.O_TRUNC)
+        mode = os.O_RDWR | os.O_CREAT | SAFELY | (0 if earlier else os.O_TRUNC)
         self.file = open(os.open(self.part, mode, 0o666), "r+b", BUFFER_BYTES)  # noqa: PTH123, SIM115
         try:
             self._go_on(earlier or {})
@@ -163,7 +165,8 @@ class Part:
         os.fsync(self.file.fileno())
         state = {"key": self._key(), "date": self.rows.date, "reached": reached._asdict()}
         aside = f"{self.state}.new"
-        with open(aside, "w", encoding="utf-8") as file:  # noqa: PTH123
+        mode = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | SAFELY
+        with open(os.open(aside, mode, 0o666), "w", encoding="utf-8") as file:  # noqa: PTH123
             json.dump(state, file)
             file.flush()
             os.fsync(file.fileno())

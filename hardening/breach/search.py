@@ -84,9 +84,9 @@ def _asked(source: Source, candidate: Candidate, wait: float, late: Late | None)
     except Exception as fault:  # noqa: BLE001 - a source of the site's own may raise anything
         told = f"raised {type(fault).__name__}"
     else:
-        if isinstance(answer, Answer):
+        if isinstance(answer, Answer) and isinstance(answer.finding, Finding):
             return answer
-        told = f"answered with a {type(answer).__name__}"
+        told = f"answered with a {type(getattr(answer, 'finding', answer)).__name__}"
     # Outside the handler: the text and the traceback of what was raised may quote the password.
     log.error("hardening: the breach source %s %s", source.name, told)
     return Answer(Finding.UNKNOWN, source.name, fault="raised")

@@ -75,7 +75,13 @@ class Written:
 
 @sensitive_variables()
 def at_sign_in(
-    user: Any, password: str, *, before: str | None = None, now: int, where: Where = NOWHERE
+    user: Any,
+    password: str,
+    *,
+    before: str | None = None,
+    wait: float = LOGIN_WAIT_SECONDS,
+    now: int,
+    where: Where = NOWHERE,
 ) -> Written | None:
     """Look up the password that `user` has just been found to have, where that is due.
 
@@ -84,6 +90,7 @@ def at_sign_in(
         password: As it was typed.
         before: How it was stored before the try, if that is known: a right password may be hashed
             anew while it is checked, and its verdict goes with it.
+        wait: For how many seconds.
         now: Unix seconds.
         where: From where, for the event and the mail.
 
@@ -96,7 +103,7 @@ def at_sign_in(
         return None
     candidate = Candidate(password, words=words_of(user))
     late = partial(_landed, user, mark(user.password), mode=mode, now=now, where=where)
-    result = search(candidate, wait=LOGIN_WAIT_SECONDS, late=late)
+    result = search(candidate, wait=wait, late=late)
     _tell_of_faults(result.faults, now=now, where=where)
     if result.finding is Finding.UNKNOWN:
         return None
@@ -115,8 +122,28 @@ def by_another(user: Any, password: str, *, now: int, where: Where = NOWHERE) ->
         FactsError: If nobody can tell whom it concerns.
         NotMigratedError: If our tables are missing.
     """
-    setattr(user, facts.ATTRIBUTE, facts.fresh(user))
+    vars(user)[facts.ATTRIBUTE] = facts.fresh(user)
     return at_sign_in(user, password, now=now, where=where)
+
+
+@sensitive_variables()
+def found_at_change(user: Any, password: str, *, now: int, where: Where = NOWHERE) -> bool:
+    """Look up a password that is about to be replaced; true if that is how its leak was found.
+
+    A thief who has just signed in with it may be quicker than the answer his sign-in did not wait
+    for. So the change waits for it, and the next request is judged by it. A verdict that was there
+    before is none of this: the session at hand has been judged by it.
+
+    Raises:
+        FactsError: If nobody can tell whom it concerns.
+        NotMigratedError: If our tables are missing.
+    """
+    found = facts.fresh(user)
+    if found.password_verdict is Finding.HIT:
+        return False
+    vars(user)[facts.ATTRIBUTE] = found
+    at_sign_in(user, password, wait=conf().BREACH_TIMEOUT_SECONDS, now=now, where=where)
+    return facts.of(user).password_verdict is Finding.HIT
 
 
 @sensitive_variables()
@@ -177,7 +204,7 @@ def _stands(found: Facts, *, now: int) -> bool:
 
 def _attach(user: Any, found: Facts, columns: dict[str, Any]) -> Facts:
     changed = found.with_account(columns)
-    setattr(user, facts.ATTRIBUTE, changed)
+    vars(user)[facts.ATTRIBUTE] = changed  # `request.user` is lazy: not on what lies beneath it
     return changed
 
 

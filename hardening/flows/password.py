@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hardening import audit
+from django.views.decorators.debug import sensitive_variables
+
+from hardening import audit, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.throttle import SECOND_US
-from hardening.core.values import Verdict
-from hardening.flows import record, rows
+from hardening.core.values import BeyondPassword, Verdict
+from hardening.flows import breached, live, record, rows
 from hardening.flows.notices import tell
 from hardening.models import Account, ParkedLogin
 from hardening.models.database import atomic
@@ -24,6 +26,8 @@ from hardening.throttle import subjects
 from hardening.throttle.gates import Reservation, reserve
 
 if TYPE_CHECKING:
+    from django.contrib.sessions.backends.base import SessionBase
+
     from hardening.flows.record import Waiting
 
 BUDGET = "change_password"
@@ -47,6 +51,34 @@ def change_parked(waiting: Waiting, new: str, *, now: int, where: Where) -> Wait
     _tell(user, now=now, where=where)
     waiting.row.refresh_from_db()
     return record.refreshed(waiting, waiting.row, now=now)
+
+
+@sensitive_variables()
+def stop_if_leaked(
+    session: SessionBase, user: Any, current: str, *, now: int, where: Where
+) -> bool:
+    """Park a session whose password is found in a breach just now; true if it is parked.
+
+    Whoever has proven a mailbox or a factor in it may change the password whatever is known.
+
+    Args:
+        session: A live one, about to change the password.
+        user: Whose.
+        current: The password as it is, found right a moment ago.
+        now: Unix seconds.
+        where: From where.
+
+    Raises:
+        FactsError: If nobody can tell.
+        NotMigratedError: If our tables are missing.
+    """
+    proven = sessions.read(session, user.pk).session().has(*BeyondPassword)
+    if proven or not breached.found_at_change(user, current, now=now, where=where):
+        return False
+    decision = live.judge(session, user, now=now)
+    if not decision.allowed:
+        live.leave(session, user, decision, next_url="", now=now, where=where)
+    return not decision.allowed
 
 
 def change_live(user: Any, new: str, *, now: int, where: Where) -> None:

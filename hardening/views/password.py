@@ -8,6 +8,7 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
 
 from hardening import browser_cookie, origin
 from hardening.core.values import NoteKind, Verdict
@@ -58,8 +59,20 @@ class ChangePasswordView(PageView):
             reservation.refund()
         if not valid:
             return self._page(form, waiting)
+        if waiting is None and self._stopped(request, form):
+            return self.over()  # the middleware answers with what is missing
         new = form.cleaned_data["new_password1"]
         return self._changed(request, waiting, new, proven=proven)
+
+    @sensitive_variables()
+    def _stopped(self, request: HttpRequest, form: NewPasswordForm) -> bool:
+        return password.stop_if_leaked(
+            request.session,
+            request.user,
+            form.cleaned_data["old_password"],
+            now=self.now,
+            where=origin.where(request),
+        )
 
     def _changed(
         self, request: HttpRequest, waiting: Waiting | None, new: str, *, proven: bool

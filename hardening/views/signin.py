@@ -52,6 +52,8 @@ class LoginView(PageView):
             return self._form(form, next_url, self.waiting())
         user = form.get_user()
         where = origin.where(request)
+        # Whoever is parked here may never come to `login()`, which has it done for other pages.
+        attempted.look_up(request, user, now=self.now, where=where)
         arrival, decision = login.begin(
             request.session,
             user,

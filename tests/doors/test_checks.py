@@ -28,6 +28,7 @@ from hardening.checks import (
 )
 from hardening.checks.wiring import AUTH_MIDDLEWARE, MIDDLEWARE
 from hardening.host import MODEL_BACKEND, OUR_BACKEND
+from tests import lists
 from tests.mailers import send_by
 
 EVERY_CHECK = (*CHECKS, *DEPLOY_CHECKS)
@@ -197,6 +198,10 @@ def an_api_in_the_clear(settings):
     settings.HARDENING = {"BREACH_API_URL": "http://pwned.example"}
 
 
+def a_corpus_alone_that_no_setting_names(settings):
+    settings.HARDENING = {"BREACH_SOURCES": ["local", "corpus"]}
+
+
 MISTAKES = [
     (without_ours, "hardening.E001"),
     (ours_too_early, "hardening.E002"),
@@ -233,6 +238,7 @@ MISTAKES = [
     (a_source_that_is_no_class, "hardening.E018"),
     (a_cache_that_is_not_there, "hardening.W014"),
     (an_api_in_the_clear, "hardening.W015"),
+    (a_corpus_alone_that_no_setting_names, "hardening.W017"),
 ]
 
 
@@ -358,6 +364,27 @@ def test_passwords_that_nobody_looks_up_are_remarked_on_at_deployment_only(setti
     assert told(deploy=True) == {}
 
 
+@pytest.mark.parametrize(
+    "asked, has_file, ids",
+    [
+        (["api"], True, {"hardening.W017"}),
+        ([], True, {"hardening.W017"}),
+        (["corpus"], True, set()),
+        (["corpus"], False, {"hardening.W017"}),
+        (["corpus", "api"], False, set()),
+        ([], False, set()),
+    ],
+)
+def test_a_corpus_is_named_where_it_is_asked(settings, tmp_path, asked, has_file, ids):
+    path = tmp_path / "leaked.corpus"
+    path.write_bytes(lists.packed([]))
+    settings.HARDENING = {
+        "BREACH_SOURCES": asked,
+        "BREACH_CORPUS": str(path) if has_file else None,
+    }
+    assert set(told()) == ids
+
+
 def test_a_subclass_of_our_validator_counts_as_ours(settings):
     settings.AUTH_PASSWORD_VALIDATORS = [{"NAME": "tests.host.validators.Ours"}]
     assert told() == {}
@@ -420,7 +447,7 @@ def test_a_validator_that_asks_what_nist_forbids_is_known_by_its_name(settings, 
         {"BREACH_API_URL": "http://[::1]:8001/mirror"},
         {"BREACH_API_URL": "http://localhost:8001"},
         {"BREACH_API_URL": "https://pwned.example"},
-        {"BREACH_API_URL": "http://pwned.example", "BREACH_SOURCES": ["corpus"]},
+        {"BREACH_API_URL": "http://pwned.example", "BREACH_SOURCES": ["local"]},
         {"BREACH_CACHE": "default"},
         {"BREACH_SOURCES": ["tests.host.sources.Own", "tests.host.sources.own"]},
         {"BREACH_SOURCES": ["local", "corpus", "api"]},

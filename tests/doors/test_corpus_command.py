@@ -275,24 +275,40 @@ def typed(monkeypatch):
 
 def test_a_password_is_asked_for_and_looked_up(typed):
     typed("a pond of orange lanterns")
-    assert run("check") == ("CLEAN (known 2026-11-21+3)\n", "")
+    assert run("check") == (
+        "CLEAN (known 2026-11-21+3): this password is in no list of leaked ones.\n",
+        "",
+    )
 
 
 @pytest.mark.parametrize(
     "password, status, shown, aside",
     [
-        ("hunter2", 3, "HIT (known 2026-11-21+3)\n", ""),
-        ("unknown", 4, "UNKNOWN\n", "could not be asked: known:missing\n"),
+        ("hunter2", 3, "HIT (known 2026-11-21+3): this password is known from a breach.\n", ""),
+        (
+            "unknown",
+            4,
+            "UNKNOWN: no source that was asked knows it, and none can rule it out.\n",
+            "could not be asked: known:missing\n",
+        ),
     ],
 )
 def test_each_finding_has_its_exit_status(typed, password, status, shown, aside):
     typed(password)
     out, err = io.StringIO(), io.StringIO()
-    with pytest.raises(CommandError) as failed:
+    with pytest.raises(SystemExit) as ended:  # an answer, and no CommandError
         call_command("hardening_corpus", "check", stdout=out, stderr=err)
-    assert failed.value.returncode == status
+    assert ended.value.code == status
     assert (out.getvalue(), err.getvalue()) == (shown, aside)
-    assert password not in out.getvalue() + err.getvalue() + str(failed.value)
+    assert password not in out.getvalue() + err.getvalue()
+
+
+def test_where_nobody_types_one_that_is_said(monkeypatch):
+    def ended(prompt):
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ended)
+    assert failure("check") == (1, "no password was typed")
 
 
 def test_a_password_is_no_argument():

@@ -211,6 +211,16 @@ def test_another_fault_is_told_of_beside_it(fan, source):
     assert sorted(recorded(Event.BREACH_SOURCE_DOWN)) == ["teller:shape", "teller:timeout"]
 
 
+def test_of_a_source_with_a_long_name_the_event_holds_the_end(fan, source):
+    source(fault="raised").answer = Answer(
+        Finding.UNKNOWN, f"{'shop.' * 20}breach.FormerPasswords", fault="raised"
+    )
+    sign_in(fan)
+    [reason] = recorded(Event.BREACH_SOURCE_DOWN)
+    assert reason.endswith("shop.breach.FormerPasswords:raised")
+    assert len(reason) == 48
+
+
 def test_the_verdict_goes_with_the_password(fan, source):
     source(Finding.HIT)
     sign_in(fan)

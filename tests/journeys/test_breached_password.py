@@ -180,6 +180,48 @@ def test_the_owner_hears_of_it_once_and_so_does_the_site(enforced, fan):
     assert [to for to, _subject in mails("leaked")] == [fan.user.email]
 
 
+@pytest.mark.parametrize("program", [False, True])
+def test_a_thief_who_is_quicker_than_the_answer_changes_nothing(enforced, fan, program):
+    thief = fan.again(json_client=program)
+    with nobody_knows():
+        thief.sign_in()
+    assert thief.is_signed_in()
+    answer = change(thief)
+    assert leads_to(answer, "hardening:mailbox")
+    assert answer.status_code == (401 if program else 302)
+    assert not thief.is_signed_in()
+    fan.user.refresh_from_db()
+    assert fan.user.check_password(PASSWORD)
+
+
+def test_who_is_only_warned_changes_a_leaked_password_at_once(fan):
+    fan.sign_in()
+    fan.prove_mailbox()
+    leave(fan)
+    Account.objects.forget_verdict(fan.user.pk)
+    with nobody_knows():
+        fan.sign_in()  # in a browser that is known by now
+    assert leads_to(change(fan), "hardening:overview")
+
+
+def test_whoever_has_proven_the_mailbox_changes_it_whatever_is_known(enforced, settings, fan):
+    fan.sign_in()
+    fan.prove_mailbox()
+    change(fan)
+    with testing.fake_breach(NEW):
+        assert leads_to(change(fan, new=PASSWORD, old=NEW), "hardening:overview")
+
+
+def test_a_hit_that_was_there_before_is_not_looked_up_again(fan):
+    """The session at hand has been judged by it."""
+    fan.sign_in()
+    fan.prove_mailbox()
+    leave(fan)
+    fan.sign_in()
+    with nobody_knows():
+        assert leads_to(change(fan), "hardening:overview")
+
+
 def test_whoever_tries_it_again_on_another_day_is_told_of_once_a_day(enforced, clock, fan):
     fan.sign_in()
     clock.shift(DAY)

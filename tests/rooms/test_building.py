@@ -395,6 +395,17 @@ def test_an_unfinished_build_is_no_corpus(path, text, monkeypatch):
         Corpus(f"{path}.part")
 
 
+@pytest.mark.parametrize("name", ["part", "lock"])
+def test_a_link_that_somebody_laid_beside_it_is_not_followed(tmp_path, path, text, name):
+    mine = tmp_path / "mine"
+    mine.write_text("nobody's list")
+    path.with_name(f"{path.name}.{name}").symlink_to(mine)
+    with pytest.raises(BuildError, match=f"{path.name}.{name}: "):
+        build(str(path), TextFile(text(lists.text_of(DIGESTS))))
+    assert mine.read_text() == "nobody's list"
+    assert not path.exists()
+
+
 def test_two_builds_of_one_file_do_not_meet(path, text):
     file = text()
     met = []

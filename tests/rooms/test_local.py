@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from unicodedata import normalize
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -93,6 +94,20 @@ def test_no_password_is_ever_called_clean() -> None:
         Finding.HIT,
         Finding.UNKNOWN,
     }
+
+
+def test_what_is_too_long_to_be_known_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def counted(form: str, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(local, "normalize", counted)
+    slow = "a" + "\u0315\u0300" * 50_000  # marks that normalising has to sort, one by one
+    assert look(slow, "backstage") is Finding.UNKNOWN
+    assert look("backstage", slow, "backstage") is Finding.HIT
+    assert max(lengths) <= local.MAX_LENGTH
 
 
 # --- the words -----------------------------------------------------------------------------------
@@ -245,7 +260,11 @@ def test_a_source_that_is_none_is_left_out_and_said_once(settings, caplog, wrong
     assert UNSAID not in caplog.text
 
 
-@pytest.mark.parametrize("answer", [None, True, "hit", RuntimeError(UNSAID)], ids=repr)
+@pytest.mark.parametrize(
+    "answer",
+    [None, True, "hit", Answer("hit", Own.name), Answer(None, Own.name), RuntimeError(UNSAID)],
+    ids=repr,
+)
 def test_a_source_that_does_not_answer_is_a_fault_and_the_rest_goes_on(
     settings, caplog, monkeypatch, answer
 ) -> None:

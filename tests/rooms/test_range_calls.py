@@ -13,6 +13,7 @@ from queue import SimpleQueue
 import pytest
 
 from hardening.breach import pool
+from hardening.breach.api import Call
 from hardening.breach.sources import Answer
 from hardening.core.breaker import IN_A_ROW, OPEN_US
 from hardening.core.pwned import Candidate, Finding
@@ -284,3 +285,19 @@ def test_a_process_ends_though_a_call_hangs() -> None:
     with PwnedServer(behave="hangs") as server:
         last_word = float(run(server, script))
     assert time.monotonic() - last_word < SOON  # not the 10 s of the call
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_came_to_nothing_in_line_counts_only_where_nobody_was_answered(
+    pwned, answered
+) -> None:
+    """A crowd is no outage; names that nobody looks up are."""
+    api, _ = pwned("right", PASSWORDS, BREACH_TIMEOUT_SECONDS=10.0)
+    in_line = [Call(api, f"{number:05X}", time.monotonic() + 10) for number in range(6)]
+    if answered:
+        api.look(LEAKED, wait=10)
+    for call in in_line:
+        call.expire()
+    assert api.look(Candidate("nobody ever leaked this"), wait=10).fault == (
+        "" if answered else "open"
+    )

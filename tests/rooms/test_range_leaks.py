@@ -14,6 +14,7 @@ from hardening.breach import wire
 from hardening.breach.api import RangeApi
 from hardening.breach.kept import Recent
 from hardening.core.pwned import Candidate
+from tests import secrecy
 from tests.pwned_server import BEHAVIOURS
 from tests.rooms.test_range_api import LEAKED, PASSWORDS, SLOW
 
@@ -80,6 +81,8 @@ def test_urllib3_would_have_told_the_path(pwned, heard, monkeypatch) -> None:
     api, _ = pwned("right", PASSWORDS, BREACH_TIMEOUT_SECONDS=10.0)
     api.look(LEAKED, wait=10)
     assert told(" ".join(heard)) == ["prefix"]
+    assert secrecy.seen
+    secrecy.seen.clear()  # which every other test would fail for
 
 
 def test_no_thread_is_named_after_what_it_asks(pwned) -> None:

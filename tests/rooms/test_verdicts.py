@@ -39,3 +39,12 @@ def test_of_the_same_hit_one_caller_is_told_and_of_another_one_again(user) -> No
     assert [note(user, "hit"), note(user, "hit")] == [True, False]
     assert note(user, "hit", "1" * 32)
     assert [note(user, "clean"), note(user, "clean")] == [True, True]
+
+
+def test_a_source_with_a_long_name_is_stored_as_far_as_there_is_room(user) -> None:
+    Account.objects.note_verdict(
+        user.pk, verdict="hit", mark=MARK, checked_at=1_000, source="s" * 151, corpus="e" * 65
+    )
+    account = Account.objects.get(user=user)
+    account.full_clean()  # for the databases that do not mind a text that is too long
+    assert (account.password_source, account.password_corpus) == ("s" * 150, "e" * 64)
