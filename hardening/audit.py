@@ -26,6 +26,7 @@ log = logging.getLogger("hardening.audit")
 fault_log = logging.getLogger("hardening")
 NAME_LENGTH = 150
 PK_LENGTH = 64  # hardening.models.event
+REASON_LENGTH = 48
 PK_HEAD, PK_DIGEST = 31, 32  # and a dot between them
 
 

@@ -91,6 +91,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Made by `seed_backstage` of the common passwords that Django brings along.
 BREACH_CORPUS = DATA_DIR / "breached.corpus"
+_HAS_CORPUS = BREACH_CORPUS.exists()
 BREACH_API = os.environ.get("BACKSTAGE_BREACH_API", "1") == "1"
 
 HARDENING = {
@@ -98,8 +99,8 @@ HARDENING = {
     "BASE_TEMPLATE": "base.html",
     # Whoever signs in with a password that is known from a breach must choose another.
     "BREACHED_PASSWORDS": "enforce",
-    "BREACH_SOURCES": ["corpus", "api"] if BREACH_API else ["corpus"],
-    "BREACH_CORPUS": BREACH_CORPUS if BREACH_CORPUS.exists() else None,
+    "BREACH_SOURCES": [*(["corpus"] if _HAS_CORPUS else []), *(["api"] if BREACH_API else [])],
+    "BREACH_CORPUS": BREACH_CORPUS if _HAS_CORPUS else None,
     # Whoever can change what the public sees needs a second factor, from the first day.
     "POLICIES": [
         {"role": "staff"},

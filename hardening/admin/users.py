@@ -77,7 +77,7 @@ class HardeningUserAdminMixin:
     def password_verdict(self, user: Any) -> Any:
         """Return what was found, in words; nothing on a page that was not to know."""
         verdict: str | None = getattr(user, VERDICT, None)
-        return None if verdict is None else VERDICTS[verdict]
+        return None if verdict is None else VERDICTS.get(verdict, VERDICTS[""])
 
     def get_actions(self, request: HttpRequest, action_location: Any = None) -> dict[str, Any]:
         """Offer our actions in the list, to whoever may change users, and may lift waits.

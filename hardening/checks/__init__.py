@@ -52,6 +52,7 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     breach.sources_can_be_used,
     breach.answers_have_their_cache,
     breach.api_is_asked_in_private,
+    breach.corpus_is_named_and_asked,
 )
 DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     configuration.vault_has_its_own_keys,

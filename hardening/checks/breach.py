@@ -112,6 +112,17 @@ def api_is_asked_in_private(**_: Any) -> Iterable[CheckMessage]:
         )
 
 
+def corpus_is_named_and_asked(**_: Any) -> Iterable[CheckMessage]:
+    """W017: one of two settings is there without the other, and nothing else would say so."""
+    said = None if problems() else _half_a_corpus(set(conf().BREACH_SOURCES) - {"local"})
+    if said is not None:
+        yield Caution(
+            f"{said}: passwords are looked up in fewer lists than is meant.",
+            hint="Set both, BREACH_CORPUS and 'corpus' in BREACH_SOURCES, or neither.",
+            id="hardening.W017",
+        )
+
+
 def used_passwords_are_looked_up(**_: Any) -> Iterable[CheckMessage]:
     """W016 (deploy): a stuffed password is one from a leaked list."""
     if not problems() and conf().BREACHED_PASSWORDS is PasswordMode.OFF:
@@ -161,6 +172,15 @@ def _wrong_source(path: str) -> str | None:
         return "cannot be called"
     # What a function returns, and what `__init__` sets, is seen when it is made.
     return "has no look" if isinstance(found, type) and not hasattr(found, "look") else None
+
+
+def _half_a_corpus(asked: set[str]) -> str | None:
+    file = conf().BREACH_CORPUS
+    if file is not None and "corpus" not in asked:
+        return "HARDENING['BREACH_CORPUS'] names a file, and BREACH_SOURCES does not ask it"
+    if file is None and asked == {"corpus"}:  # beside others it is the default, and harmless
+        return "HARDENING['BREACH_SOURCES'] asks a corpus alone, and BREACH_CORPUS names none"
+    return None
 
 
 def _is_loopback(host: str) -> bool:

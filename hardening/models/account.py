@@ -24,7 +24,7 @@ from hardening.models.inserting import insert_missing
 
 SITE_PK = 1
 REVISION_BITS = 62  # fits a signed 64-bit column; random, so that a rolled-back one never returns
-
+SOURCE_LENGTH, EDITION_LENGTH = 150, 64
 
 UNCHECKED: dict[str, Any] = {
     "password_verdict": "",
@@ -82,8 +82,9 @@ class AccountQuerySet(WrittenQuerySet["Account"]):
             "password_verdict": verdict,
             "password_mark": mark,
             "password_checked_at": checked_at,
-            "password_source": source,
-            "password_corpus": corpus,
+            # A source of the site's own may say anything, and PostgreSQL would refuse the row.
+            "password_source": source[:SOURCE_LENGTH],
+            "password_corpus": corpus[:EDITION_LENGTH],
         }
         if self._note(user_pk, columns):
             return True
@@ -142,8 +143,8 @@ class Account(Row):
     password_verdict = models.CharField(max_length=8, default="", blank=True)  # "hit" or "clean"
     password_mark = models.CharField(max_length=32, default="", blank=True)  # of which password
     password_checked_at = models.BigIntegerField(default=0)  # Unix seconds
-    password_source = models.CharField(max_length=150, default="", blank=True)
-    password_corpus = models.CharField(max_length=64, default="", blank=True)  # its edition
+    password_source = models.CharField(max_length=SOURCE_LENGTH, default="", blank=True)
+    password_corpus = models.CharField(max_length=EDITION_LENGTH, default="", blank=True)
     must_enrol = models.BooleanField(default=False)
     frozen = models.BooleanField(default=False)
     email = models.TextField(default="", blank=True)  # sealed

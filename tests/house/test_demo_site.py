@@ -77,7 +77,7 @@ def test_outside_the_demo_nothing_is_seeded(manage):
 
 
 @pytest.mark.parametrize(
-    "variable, sources", [("1", "('corpus', 'api')"), ("0", "('corpus',)")], ids=["asked", "not"]
+    "variable, sources", [("1", "('api',)"), ("0", "()")], ids=["asked", "not"]
 )
 def test_whether_the_api_is_asked_the_environment_says(manage, variable, sources):
     said = "from hardening.conf import conf; print(conf().BREACH_SOURCES)"

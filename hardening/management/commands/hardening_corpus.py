@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 import time
+from argparse import ArgumentTypeError
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -34,7 +36,13 @@ if TYPE_CHECKING:
     from hardening.breach.rows import Rows
     from hardening.core.corpus import Header
 
-STOPPED, HIT, UNKNOWN = 130, 3, 4
+STOPPED = 130
+STATUSES = {Finding.HIT: 3, Finding.UNKNOWN: 4}
+SAID = {
+    Finding.HIT: "this password is known from a breach.",
+    Finding.CLEAN: "this password is in no list of leaked ones.",
+    Finding.UNKNOWN: "no source that was asked knows it, and none can rule it out.",
+}
 FILES: dict[str, Callable[..., Rows]] = {
     "file": reading.TextFile,
     "directory": reading.Directory,
@@ -152,23 +160,26 @@ class Command(BaseCommand):
 
     @sensitive_variables("password")
     def _check(self, options: dict[str, Any]) -> None:
-        password = getpass.getpass("Password: ")
+        password = _typed()
         found = search.search(
             Candidate(password, words=words_of()), wait=conf().BREACH_TIMEOUT_SECONDS
         )
         answer = found.answer
-        by = (
-            f" ({' '.join(filter(None, (answer.source, answer.version)))})" if answer.source else ""
-        )
-        self.stdout.write(f"{found.finding.name}{by}")
+        by = " ".join(filter(None, (answer.source, answer.version)))
+        name = f"{found.finding.name} ({by})" if by else found.finding.name
+        self.stdout.write(f"{name}: {SAID[found.finding]}")
         for fault in found.faults:
             self.stderr.write(f"could not be asked: {fault}")
-        if found.finding is Finding.HIT:
-            message = "this password is known from a breach"
-            raise CommandError(message, returncode=HIT)
-        if found.finding is Finding.UNKNOWN:
-            message = "nobody could say"
-            raise CommandError(message, returncode=UNKNOWN)
+        if found.finding in STATUSES:
+            # Not a CommandError: its red line reads like a crash, and this is an answer.
+            sys.exit(STATUSES[found.finding])
+
+
+def _typed() -> str:
+    with suppress(EOFError):  # Ctrl-D, or nobody is there
+        return getpass.getpass("Password: ")
+    message = "no password was typed"
+    raise CommandError(message)
 
 
 def _takes_path(parser: ArgumentParser) -> None:
@@ -177,12 +188,11 @@ def _takes_path(parser: ArgumentParser) -> None:
 
 def _number(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        number = int(text)
+        number = int(text) if text.isascii() and text.isdigit() else 0
         if not least <= number <= most:
-            raise ValueError
+            raise ArgumentTypeError(f"must be a whole number from {least} to {most}")
         return number
 
-    read.__name__ = f"number from {least} to {most}:"
     return read
 
 
@@ -209,7 +219,13 @@ def _named_in(path: str) -> Iterator[None]:
 
 def _opened(path: str) -> Corpus:
     with _named_in(path):
-        return Corpus(path)
+        try:
+            return Corpus(path)
+        except CorpusError as fault:
+            if fault.fault != "missing":
+                raise
+            said = f"{fault}. Make it with: hardening_corpus build"
+            raise CorpusError(fault.fault, said) from None
 
 
 def _path(options: dict[str, Any]) -> str:
