@@ -172,7 +172,9 @@ def test_the_api_was_asked_in_the_life_and_got_five_digits_only(life):
     chosen, listed = (Candidate(each).prefix for each in (breaches.CHOSEN, breaches.LISTED))
     for behave in breaches.BEHAVIOURS:
         asked = [head.split()[1] for head in life.asked[behave]]
-        assert asked == [f"/range/{chosen}", f"/range/{listed}"], behave
+        assert asked[:2] == [f"/range/{chosen}", f"/range/{listed}"], behave
+        # Before a password is replaced that nobody could be asked about, it is asked about again.
+        assert set(asked[2:]) <= {f"/range/{chosen}"}, behave
         for head in life.asked[behave]:
             assert set(leaks(head, life.secrets)) <= {chosen, listed}
 
