@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections import OrderedDict
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -58,7 +59,7 @@ class Shared:
     def __init__(self, alias: str, url: str) -> None:
         self._alias = alias
         self._url = url.encode()  # another server's ranges are others
-        self._is_told = False
+        self._untold = threading.Lock()  # taken by who says it first, and never given back
 
     @sensitive_variables()
     def get(self, prefix: str) -> bytes | None:
@@ -92,6 +93,6 @@ class Shared:
         return AESGCM(bytes.fromhex(digest))
 
     def _tell(self, fault: Exception) -> None:
-        if not self._is_told:  # once a process: a cache that is down is asked at every sign-in
-            self._is_told = True
+        # Once a process: a cache that is down is asked at every sign-in, by several threads.
+        if self._untold.acquire(blocking=False):
             log.warning("hardening: BREACH_CACHE raised %s", type(fault).__name__)

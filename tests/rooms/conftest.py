@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import ExitStack
 
 import pytest
 from django.contrib.auth import get_user_model
 
 from hardening import facts, policies
+from hardening.breach import pool
 from hardening.breach.api import RangeApi
 from hardening.models import ParkedLogin, RolePolicy
 from hardening.models.parked import Purpose
@@ -74,6 +77,30 @@ def make_policy(db):
     return make
 
 
+class _Meeting:
+    """A task that is over when every thread of the pool has come to it."""
+
+    def __init__(self, all_here: threading.Barrier) -> None:
+        self.deadline = time.monotonic() + 30
+        self.settled = threading.Event()
+        self.all_here = all_here
+
+    def run(self) -> None:
+        self.all_here.wait(30)
+        self.settled.set()
+
+    def expire(self) -> None:
+        """Nobody waits for a meeting that did not come about but the test, which fails."""
+
+
+def _quiet() -> None:
+    """Wait until no thread of the pool is at work: what it still logs would be the next test's."""
+    all_here = threading.Barrier(pool.THREADS)
+    meetings = [_Meeting(all_here) for _ in range(pool.THREADS)]
+    assert all(pool.submit(one) for one in meetings)
+    assert all(one.settled.wait(30) for one in meetings)
+
+
 @pytest.fixture
 def pwned(settings):
     """Return `pwned(behave, passwords, tls=…, monotonic=…, **HARDENING)`: a client and its server.
@@ -91,3 +118,4 @@ def pwned(settings):
             return RangeApi(**clock), server
 
         yield make
+    _quiet()
