@@ -70,8 +70,23 @@ class Event(StrEnum):
     PASSWORD_CHANGED = "password:change:done"  # noqa: S105 - an event
     PASSWORD_BREACHED = "password:breach:found"  # noqa: S105 - an event
     PASSWORD_CHANGE_DEMANDED = "password:demand:done"  # noqa: S105 - an event
+    PASSWORD_RESET_SENT = "password:reset:sent"  # noqa: S105 - an event
     EMAIL_CHANGED = "email:change:noticed"
     TICKET_ISSUED = "ticket:issue:done"
+    BREAK_GLASS_MADE = "break_glass:make:done"
+    BREAK_GLASS_REVOKED = "break_glass:revoke:done"
+    BREAK_GLASS_OPENED = "break_glass:open:done"
+    BREAK_GLASS_CLOSED = "break_glass:close:done"
+    DEADLINE_REMINDED = "deadline:remind:done"
+    EXEMPTION_REMINDED = "exemption:remind:done"
+    REQUEST_OPENED = "operator_request:open:done"
+    REQUEST_APPROVED = "operator_request:approve:done"
+    REQUEST_NOT_APPROVED = "operator_request:approve:refused"
+    REQUEST_TURNED_DOWN = "operator_request:refuse:done"
+    REQUEST_WITHDRAWN = "operator_request:withdraw:done"
+    WAIVER_EXTENDED = "waiver:extend:done"
+    WAIVER_EXEMPTED = "waiver:exempt:done"
+    WAIVER_ENDED = "waiver:end:done"
     POLICY_CHANGED = "policy:change:done"
     POLICY_REFUSED = "policy:change:refused"
     UNLOCK_SENT = "unlock:send:done"
@@ -118,10 +133,10 @@ def record(
     row = SecurityEvent(
         at=moment(now),
         event=event.value,
-        target_pk=_pk(user),
-        target_name=_name(user),
-        actor_pk=_pk(actor),
-        actor_name=_name(actor),
+        target_pk=pk_of(user),
+        target_name=name_of(user),
+        actor_pk=pk_of(actor),
+        actor_name=name_of(actor),
         address=where.address,
         session=where.session,
         reason=reason,
@@ -141,7 +156,7 @@ def record(
 
 def recent(user: Any, count: int) -> list[SecurityEvent]:
     """Return the newest events about one account, newest first."""
-    return list(SecurityEvent.objects.filter(target_pk=_pk(user))[:count])
+    return list(SecurityEvent.objects.filter(target_pk=pk_of(user))[:count])
 
 
 def _line(row: SecurityEvent) -> str:
@@ -160,7 +175,7 @@ def _line(row: SecurityEvent) -> str:
     return json.dumps({key: value for key, value in fields.items() if value}, default=str)
 
 
-def _pk(user: Any) -> str:
+def pk_of(user: Any) -> str:
     """Return the key as text; a long one as its beginning and a digest, so that no two are one."""
     text = "" if user is None else str(user.pk)
     if len(text) <= PK_LENGTH:
@@ -168,7 +183,8 @@ def _pk(user: Any) -> str:
     return f"{text[:PK_HEAD]}…{hashlib.sha256(text.encode()).hexdigest()[:PK_DIGEST]}"
 
 
-def _name(user: Any) -> str:
+def name_of(user: Any) -> str:
+    """Return the name with its control characters escaped, cut to what a column holds."""
     if user is None:
         return ""
     name = str(getattr(user, "get_username", lambda: "")())

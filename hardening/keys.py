@@ -44,6 +44,7 @@ class Purpose(StrEnum):
     RECOVERY = "recovery"  # digests of recovery codes
     MAILBOX = "mailbox"  # digests of mailed codes
     TICKET = "ticket"  # digests of enrolment tickets
+    BREAK_GLASS = "break-glass"  # digests of break-glass codes
     THROTTLE = "throttle"  # names of counters
     DEVICE = "device"  # entries of the device cookie
     PUZZLE = "puzzle"  # seals of puzzles

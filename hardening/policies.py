@@ -53,6 +53,11 @@ class Policy:
     step_up_seconds: int | None = None
     password_mode: PasswordMode = PasswordMode.OFF
     recheck_days: int | None = None
+    pk: int | None = None
+    new_account_days: int = 0
+    idle_seconds: int | None = None
+    absolute_seconds: int | None = None
+    remembered_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,21 @@ def forget() -> None:
     _held = None
 
 
+def keyed(listed: Iterable[Policy]) -> dict[str, Policy]:
+    """Return policies by what they are called in reports, addresses and snapshots.
+
+    That is ``row:<pk>``, or ``floor:<role>``; a further one of the settings on the same role has a
+    plus sign at the end.
+    """
+    found: dict[str, Policy] = {}
+    for policy in listed:
+        key = f"floor:{policy.role}" if policy.pk is None else f"row:{policy.pk}"
+        while key in found:
+            key += "+"
+        found[key] = policy
+    return found
+
+
 def from_row(row: RolePolicy) -> Policy:
     """Return the value of a row, saved or not (the admin asks before saving)."""
     return Policy(
@@ -139,6 +159,11 @@ def from_row(row: RolePolicy) -> Policy:
         step_up_seconds=row.step_up_seconds,
         password_mode=PasswordMode.from_slug(row.breached_passwords),
         recheck_days=row.recheck_days,
+        pk=row.pk,
+        new_account_days=row.new_account_days,
+        idle_seconds=row.idle_seconds,
+        absolute_seconds=row.absolute_seconds,
+        remembered_days=row.remembered_days,
     )
 
 
@@ -146,15 +171,22 @@ def merge(policies: Iterable[Policy]) -> Requirement:
     """Merge policies; the strictest wins in every field, demands stay apart."""
     listed = tuple(policies)
     enforced = [policy for policy in listed if policy.enforced]
-    ages = [policy.step_up_seconds for policy in enforced if policy.step_up_seconds is not None]
     return Requirement(
         demands=tuple(_demand(policy) for policy in enforced),
         reported=tuple(_demand(policy) for policy in listed if not policy.enforced),
         first_by_ticket=any(policy.first_by_ticket for policy in enforced),
-        step_up_seconds=min(ages, default=None),
+        step_up_seconds=_least(one.step_up_seconds for one in enforced),
         password_mode=_password_mode(listed),
         recheck_days=_recheck_days(enforced),
+        idle_seconds=_least(one.idle_seconds for one in enforced),
+        absolute_seconds=_least(one.absolute_seconds for one in enforced),
+        # Where no policy covers somebody no factor is asked for, and none need be remembered.
+        remembered_days=min((one.remembered_days for one in enforced), default=0),
     )
+
+
+def _least(given: Iterable[int | None]) -> int | None:
+    return min((one for one in given if one is not None), default=None)
 
 
 def _password_mode(policies: Sequence[Policy]) -> PasswordMode:
@@ -175,4 +207,10 @@ def _recheck_days(enforced: Sequence[Policy]) -> int:
 
 
 def _demand(policy: Policy) -> Demand:
-    return Demand(strength=policy.strength, due=policy.due, role=policy.role)
+    return Demand(
+        strength=policy.strength,
+        due=policy.due,
+        role=policy.role,
+        policy=policy.pk,
+        new_account_seconds=policy.new_account_days * DAY_SECONDS,
+    )

@@ -10,14 +10,14 @@ from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db import router
-from django.db.models.signals import post_migrate, post_save
+from django.db.models.signals import post_delete, post_migrate, post_save
 
 from hardening import attempted, browser_cookie, host, origin, sessions, signals
 from hardening.core.values import ProofKind
 from hardening.facts import NotMigratedError
-from hardening.flows import login, parking
+from hardening.flows import login, parking, waivers
 from hardening.flows.login import Arrival
-from hardening.models import RolePolicy, SiteState
+from hardening.models import Account, PolicyWaiver, RolePolicy, SiteState
 from hardening.models.account import SiteStateQuerySet
 
 if TYPE_CHECKING:
@@ -154,6 +154,18 @@ def tell_of_raw_policies(*, using: str, raw: bool = False, **_kwargs: Any) -> No
         SiteState.objects.using(using).touch_policies()
 
 
+def forget_what_was_granted(*, instance: PolicyWaiver, **_kwargs: Any) -> None:
+    """Let an account forget a waiver whose row goes, as it does with its policy.
+
+    A policy's number may be given again (by ``loaddata``), and must spare nobody then. In the same
+    transaction, and before the policy's own row goes: accounts are locked first everywhere.
+    """
+    now = int(time.time())
+    if instance.ended_at is None and instance.until > now:
+        Account.objects.lock(instance.user_id)
+        waivers.rewrite(instance.user_id, now=now)
+
+
 def tell_of_migrated_policies(*, using: str, apps: Any = None, plan: Any = (), **_kw: Any) -> None:
     """Move the revision on after migrations, which write by historical models, not by ours.
 
@@ -176,6 +188,11 @@ def connect() -> None:
     user_login_failed.connect(forget_password, dispatch_uid="hardening.forget_password")
     post_save.connect(
         tell_of_raw_policies, sender=RolePolicy, dispatch_uid="hardening.tell_of_raw_policies"
+    )
+    post_delete.connect(
+        forget_what_was_granted,
+        sender=PolicyWaiver,
+        dispatch_uid="hardening.forget_what_was_granted",
     )
     post_migrate.connect(
         tell_of_migrated_policies,

@@ -18,4 +18,5 @@ factor_used = Signal()  # user, kind, factor_id
 password_flagged = Signal()  # user
 attempt_refused = Signal()  # user (None for a name that nobody has), retry_after
 attack_mode_changed = Signal()  # on, until
+break_glass_changed = Signal()  # user, on, until
 policy_changed = Signal()  # policy, actor

@@ -122,6 +122,15 @@ def person() -> Callable[..., Visitor]:
 
 
 @pytest.fixture
+def stronger_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a kind of factor that resists phishing, which nobody has enrolled."""
+    registry = import_module("hardening.factors.registry")
+    values = import_module("hardening.core.values")
+    monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
+    registry.install(registry.Kind("key", "Key", values.Strength.PHISHING_RESISTANT))
+
+
+@pytest.fixture
 def part() -> Callable[..., str]:
     """Return a function: path of the first program of the given names, or skip and say so."""
 

@@ -85,6 +85,8 @@ class Conf:
         MAIL_FROM: Sender of our mails; `None`: `DEFAULT_FROM_EMAIL`.
         BASE_TEMPLATE: What our pages extend.
         SUPPORT: How people reach an operator; shown where no other way is left.
+        TIME_ZONE_OF: Dotted path of a callable that takes a user and returns the name of her time
+            zone, or `None`; see `hardening.zones`. `None`: everybody's is Django's `TIME_ZONE`.
     """
 
     ENFORCE: bool = True
@@ -111,6 +113,7 @@ class Conf:
     MAIL_FROM: str | None = None
     BASE_TEMPLATE: str = "hardening/base.html"
     SUPPORT: str = ""
+    TIME_ZONE_OF: str | None = None
 
 
 def conf() -> Conf:
@@ -189,6 +192,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "MAIL_FROM": name_or_none,
     "BASE_TEMPLATE": name_of,
     "SUPPORT": paragraph,
+    "TIME_ZONE_OF": dotted_path,
 }
 
 __all__ = [

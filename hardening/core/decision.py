@@ -24,6 +24,7 @@ from hardening.core.evidence import (
     factor_choices,
     has_fresh_factor,
     is_fresh,
+    is_opened,
     is_proven,
     owes_password,
     required_strength,
@@ -105,7 +106,7 @@ def _ended(_need: Need, who: Who, session: Session, now: int) -> Decision | None
 
 def _factor(_need: Need, who: Who, session: Session, now: int) -> Decision | None:
     """Row 3: a factor exists, so it is proven, at the required strength if one can reach it."""
-    if not who.factors or who.break_glass:
+    if not who.factors or is_opened(who, session, now):
         return None
     required = required_strength(who, now)
     reachable = required if strongest(who) >= required else Strength.ANY
@@ -138,7 +139,7 @@ def _recovered(need: Need, who: Who, session: Session, now: int) -> Decision | N
 
     The code stands for the fresh proof of that one enrolment, so a stale one enrols nothing.
     """
-    if need.kind is NeedKind.ENROL or who.break_glass:
+    if need.kind is NeedKind.ENROL or is_opened(who, session, now):
         return None  # row 8 has the rule for whoever wants to enrol
     if not session.has(ProofKind.RECOVERY_CODE) or not due(who, now):
         return None
@@ -152,7 +153,7 @@ def _recovered(need: Need, who: Who, session: Session, now: int) -> Decision | N
 
 def _mandate(need: Need, who: Who, session: Session, now: int) -> Decision | None:
     """Row 6: a policy is due that no factor of this account reaches."""
-    if need.kind is NeedKind.ENROL or who.break_glass:
+    if need.kind is NeedKind.ENROL or is_opened(who, session, now):
         return None  # row 8 has the rule for whoever wants to enrol
     if not due(who, now) or strongest(who) >= required_strength(who, now):
         return None
@@ -271,17 +272,19 @@ def _notes(who: Who, now: int) -> tuple[Note, ...]:
     notes: list[Note] = []
     best = strongest(who)
     ahead = [
-        demand for demand in who.requirement.demands if demand.due > now and demand.strength > best
+        demand
+        for demand in who.requirement.demands
+        if demand.due > now >= demand.exempt_until and demand.strength > best
     ]
     if ahead:
         first = min(ahead, key=lambda demand: demand.due)
-        notes.append(Note(NoteKind.DEADLINE, first.due, role=first.role))
+        notes.append(Note(NoteKind.DEADLINE, first.due, role=first.role, extended=first.extended))
     if who.factors and who.recovery_codes_left < RECOVERY_CODES_LOW:
         notes.append(Note(NoteKind.RECOVERY_CODES_LOW, who.recovery_codes_left))
     if who.password_breached and who.requirement.password_mode is PasswordMode.WARN:
         notes.append(Note(NoteKind.PASSWORD_BREACHED, 1))
-    if who.break_glass:
-        notes.append(Note(NoteKind.BREAK_GLASS, 1))
+    if who.break_glass > now:
+        notes.append(Note(NoteKind.BREAK_GLASS, who.break_glass))
     notes += [
         Note(NoteKind.WOULD_BE_STOPPED, demand.due, role=demand.role)
         for demand in who.requirement.reported

@@ -7,6 +7,7 @@ along, and freshness dies with any change of factors.
 from __future__ import annotations
 
 from hardening.core.values import (
+    BREAK_GLASS_SECONDS,
     FIRST_FACTOR_PROOF_SECONDS,
     Choice,
     Demand,
@@ -71,6 +72,23 @@ def is_fresh(session: Session, now: int, kind: ProofKind, *, epoch: int) -> bool
         proof.kind is kind
         and proof.epoch == epoch
         and _age_within(proof, now, FIRST_FACTOR_PROOF_SECONDS)
+        for proof in session.proofs
+    )
+
+
+def is_opened(who: Who, session: Session, now: int) -> bool:
+    """True in the one session in which a break-glass code was typed, until that is closed.
+
+    Were it the account that is open, the hour would be everybody's who knows the password. For the
+    same reason only the newest code counts: one that is typed after a closing opens no session
+    again that was stopped by it.
+    """
+    since = who.break_glass - BREAK_GLASS_SECONDS
+    return who.break_glass > now and any(
+        proof.kind is ProofKind.BREAK_GLASS
+        and proof.epoch == who.account_epoch
+        and proof.at is not None
+        and since <= proof.at <= now
         for proof in session.proofs
     )
 

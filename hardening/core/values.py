@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 FIRST_FACTOR_PROOF_SECONDS = 15 * 60  # login.md, "One rule for the first factor"
+BREAK_GLASS_SECONDS = 60 * 60  # policy.md, "Operators' tools"
 RECHECK_DAYS = 30  # breach.md: how long a clean verdict on a password holds
 RECHECK_DAYS_PRIVILEGED = 7  # for members of a role under an enforcing policy
 RECOVERY_CODES_LOW = 3  # factors.md: fewer than three left is said on each login
@@ -96,6 +97,7 @@ class ProofKind(StrEnum):
     TICKET = "ticket"
     FACTOR = "factor"
     RECOVERY_CODE = "recovery_code"
+    BREAK_GLASS = "break_glass"
 
 
 BeyondPassword = (
@@ -173,11 +175,20 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One policy's wish: this strength, from `due` (Unix seconds) on, because of `role`."""
+    """One policy's wish: this strength, from `due` (Unix seconds) on, because of `role`.
+
+    `policy` is its row's primary key, `None` for the floor of the settings. A new account has
+    `new_account_seconds` from its creation. `exempt_until`: so long nothing is even announced.
+    `extended`: that `due` is no earlier, an operator has granted.
+    """
 
     strength: Strength
     due: int
     role: str
+    policy: int | None = None
+    new_account_seconds: int = 0
+    exempt_until: int = 0
+    extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +226,7 @@ class Who:
     account_epoch: int = 0
     site_epoch: int = 0
     ended_sessions: frozenset[str] = frozenset()
-    break_glass: bool = False
+    break_glass: int = 0  # until when, in Unix seconds, for the session that bears its proof
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +269,15 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a page may say: a Unix time for deadlines, else a count."""
+    """Something a page may say: a Unix time for deadlines, else a count.
+
+    `extended`: an operator has put this deadline off.
+    """
 
     kind: NoteKind
     value: int
     role: str = ""
+    extended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +25,19 @@ from django.db import Error, connections, router, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from hardening import policies
+from hardening.core.grace import decode, personal
 from hardening.core.pwned import Finding, mark
 from hardening.core.values import Who
 from hardening.factors import registry
 from hardening.factors.mailbox import email_of
 from hardening.facts import query
 from hardening.models import Account
+from hardening.moments import unix
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from hardening.core.values import Requirement
     from hardening.policies import PolicySet
 
 ATTRIBUTE = "_hardening_facts"
@@ -65,6 +69,12 @@ class Facts:
         """The roles, among those a policy names, that this user is in."""
         listed = enumerate(self.policies.roles)
         return frozenset(role for index, role in listed if self.columns[f"role_{index}"])
+
+    @property
+    def requirement(self) -> Requirement:
+        """What policies ask of this very person, with her own deadlines."""
+        merged = self.policies.requirement(self.member_of)
+        return personal(merged, decode(self.columns["account_waivers"]), created(self.user))
 
     @property
     def account(self) -> Account | None:
@@ -120,7 +130,7 @@ class Facts:
             frozen=bool(columns["account_frozen"]),
             factors=registry.decode(columns["account_factors"], known_browser=known_browser),
             recovery_codes_left=columns["account_codes_left"],
-            requirement=self.policies.requirement(self.member_of),
+            requirement=self.requirement,
             has_password=self.user.has_usable_password(),
             password_breached=self.password_verdict is Finding.HIT,
             must_change=bool(columns["account_must_change"]),
@@ -128,7 +138,19 @@ class Facts:
             mailbox_usable=bool(email_of(self.user)),
             account_epoch=columns["account_epoch"],
             site_epoch=columns["site_epoch"],
+            # For superusers only, so whoever is none any more is stopped at once.
+            break_glass=(
+                columns["account_break_glass_until"]
+                if getattr(self.user, "is_superuser", False)
+                else 0
+            ),
         )
+
+
+def created(user: Any) -> int | None:
+    """Return when an account was made, in Unix seconds; `None` where the user does not say."""
+    joined = getattr(user, "date_joined", None)
+    return unix(joined) if isinstance(joined, datetime) else None
 
 
 def load_user(pk: Any) -> Any:
@@ -205,6 +227,25 @@ def fresh(user: Any) -> Facts:
         message = "the account is gone"
         raise FactsError(message)
     return Facts(*found)
+
+
+def imagined(users: Sequence[Any], held: PolicySet) -> dict[Any, Facts]:
+    """Read the facts about several people as if these policies held, by one query of values.
+
+    Args:
+        users: Who; those who are gone meanwhile are left out.
+        held: Policies that may be nobody's yet, for a preview.
+
+    Returns:
+        The facts by primary key.
+
+    Raises:
+        FactsError: If the facts cannot be read.
+        NotMigratedError: If our tables are missing.
+    """
+    people = {user.pk: user for user in users}
+    ask = partial(query.read_many, get_user_model(), _alias(), held, people)
+    return {pk: Facts(people[pk], columns, held) for pk, columns in _guarded(ask).items()}
 
 
 def _alias() -> str:

@@ -46,6 +46,8 @@ ACCOUNT_COLUMNS = {
     "must_change": "",
     "must_enrol": False,
     "frozen": False,
+    "waivers": "",
+    "break_glass_until": 0,
     "password_verdict": "",
     "password_mark": "",
     # What a sign-in looks at besides.
@@ -173,6 +175,16 @@ def read(model: type[Model], alias: str, held: PolicySet, pk: Any) -> dict[str, 
     kept = _sql(key, held, whole=False)
     row = _asked(key, held, whole=False).get() if kept is None else _row(key, kept)
     return _decoded(row)
+
+
+def read_many(
+    model: type[Model], alias: str, held: PolicySet, pks: Iterable[Any]
+) -> dict[Any, dict[str, Any]]:
+    """Return the facts about several people by primary key, by one query that is not kept."""
+    expressions = {PREFIX + name: expression for name, expression in _expressions(held).items()}
+    everybody: QuerySet[Any, Any] = QuerySet(model, using=alias)
+    rows = everybody.filter(pk__in=list(pks)).order_by().annotate(**expressions)
+    return {pk: _decoded(row) for pk, *row in rows.values_list("pk", *expressions)}
 
 
 def _row(key: _Key, kept: Kept) -> tuple[Any, ...]:

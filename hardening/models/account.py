@@ -147,6 +147,8 @@ class Account(Row):
     password_corpus = models.CharField(max_length=EDITION_LENGTH, default="", blank=True)
     must_enrol = models.BooleanField(default=False)
     frozen = models.BooleanField(default=False)
+    waivers = models.TextField(default="", blank=True)  # hardening.core.grace
+    break_glass_until = models.BigIntegerField(default=0)  # Unix seconds
     email = models.TextField(default="", blank=True)  # sealed
     email_since = models.BigIntegerField(null=True, blank=True)  # Unix seconds; null: never changed
     previous_email = models.TextField(default="", blank=True)  # sealed

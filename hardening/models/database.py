@@ -10,13 +10,14 @@ Nothing in this app calls them so; `atomic` and `on_commit` of this module know 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.apps import apps
 from django.db import connections, models, router, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _Row = TypeVar("_Row", bound=models.Model)
 
@@ -35,6 +36,23 @@ def atomic() -> transaction.Atomic:
 def undo() -> None:
     """Let the block of `atomic` at hand end without a trace, and without an exception."""
     transaction.set_rollback(True, using=alias())
+
+
+@contextmanager
+def over_many() -> Iterator[None]:
+    """Run queries over very many rows: PostgreSQL is told not to compile them first.
+
+    It takes them for dear, and compiling takes longer than the scan itself. The word holds to the
+    end of the transaction, so a connection pool passes it on to nobody.
+    """
+    connection = connections[alias()]
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL jit = off")
+        yield
 
 
 def on_commit(done: Callable[[], object]) -> None:

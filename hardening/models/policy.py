@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 MAX_GRACE_DAYS = 365
 MAX_RECHECK_DAYS = 365
+MAX_REMEMBERED_DAYS = 90
+MIN_SESSION_SECONDS = 60
+MAX_SESSION_SECONDS = 365 * 24 * 60 * 60
 
 
 class Mode(models.TextChoices):
@@ -80,6 +83,20 @@ class RolePolicyQuerySet(WrittenQuerySet["RolePolicy"]):
             return super().bulk_create(objs, *args, **kwargs)
 
 
+def _is_seconds(name: str) -> models.Q:
+    between = (MIN_SESSION_SECONDS, MAX_SESSION_SECONDS)
+    return models.Q(**{f"{name}__isnull": True}) | models.Q(**{f"{name}__range": between})
+
+
+def _seconds(label: Any) -> Any:
+    return models.PositiveIntegerField(
+        label,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(MIN_SESSION_SECONDS), MaxValueValidator(MAX_SESSION_SECONDS)],
+    )
+
+
 class RolePolicy(Row):
     """What members of one role owe."""
 
@@ -90,6 +107,11 @@ class RolePolicy(Row):
     )
     grace_days = models.PositiveSmallIntegerField(_("days of grace"), default=0)
     starts_at = models.DateTimeField(_("starts"))
+    new_account_days = models.PositiveSmallIntegerField(
+        _("days of grace for new accounts"),
+        default=0,
+        validators=[MaxValueValidator(MAX_GRACE_DAYS)],
+    )
     first_enrolment = models.CharField(
         _("first factor needs"),
         max_length=8,
@@ -114,6 +136,13 @@ class RolePolicy(Row):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_RECHECK_DAYS)],
     )
+    idle_seconds = _seconds(_("sessions end when idle for (seconds)"))
+    absolute_seconds = _seconds(_("sessions end after (seconds)"))
+    remembered_days = models.PositiveSmallIntegerField(
+        _("days that a browser may be remembered"),
+        default=0,
+        validators=[MaxValueValidator(MAX_REMEMBERED_DAYS)],
+    )
     note = models.TextField(_("note"), default="", blank=True)
 
     objects = RolePolicyQuerySet.as_manager()
@@ -129,6 +158,15 @@ class RolePolicy(Row):
             models.CheckConstraint(
                 condition=models.Q(grace_days__lte=MAX_GRACE_DAYS),
                 name="hardening_grace_is_bounded",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(new_account_days__lte=MAX_GRACE_DAYS)
+                & models.Q(remembered_days__lte=MAX_REMEMBERED_DAYS),
+                name="hardening_policy_days_are_bounded",
+            ),
+            models.CheckConstraint(
+                condition=_is_seconds("idle_seconds") & _is_seconds("absolute_seconds"),
+                name="hardening_session_limits_are_bounded",
             ),
             models.CheckConstraint(
                 condition=models.Q(step_up_seconds__isnull=True)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils.translation import gettext_lazy as _
 
+from hardening.roles.members import asks_columns, condition
 from hardening.roles.role import Role
 from hardening.roles.static import is_static
 from hardening.roles.within import has_fields, holds, in_group, membership
@@ -31,7 +32,9 @@ __all__ = [
     "GROUP_PREFIX",
     "PERMISSION_PREFIX",
     "Role",
+    "asks_columns",
     "choices",
+    "condition",
     "find",
     "is_static",
     "label",

@@ -41,16 +41,17 @@ def membership(role: Role | None) -> Combinable:
     if role.within is not None:
         return role.within
     model = get_user_model()
-    if _own_columns_only(role.q, model):
+    if own_columns_only(role.q, model):
         return ExpressionWrapper(role.q, output_field=BooleanField())
     # A plain queryset: a manager of the site may hide members, or mean today's tenant.
     return Exists(QuerySet(model).filter(role.q, pk=OuterRef("pk")))
 
 
-def _own_columns_only(q: Q, model: type[Model]) -> bool:
+def own_columns_only(q: Q, model: type[Model]) -> bool:
+    """True if a `Q` asks only the user's own columns, so that it joins nothing."""
     for child in q.children:
         if isinstance(child, Q):
-            if not _own_columns_only(child, model):
+            if not own_columns_only(child, model):
                 return False
         elif isinstance(child, tuple):
             if not (_own_column(child[0], model) and _joins_nothing(child[1], model)):

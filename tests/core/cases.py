@@ -81,6 +81,11 @@ def recovery(**more: Any) -> Proof:
     return proof(ProofKind.RECOVERY_CODE, **more)
 
 
+def opened(**more: Any) -> Proof:
+    """That a break-glass code was typed."""
+    return proof(ProofKind.BREAK_GLASS, **more)
+
+
 def shown(factor: Factor, **more: Any) -> Proof:
     """A proof of this factor."""
     return replace(proof(ProofKind.FACTOR, **more), factor_id=factor.id)

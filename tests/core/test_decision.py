@@ -29,6 +29,7 @@ from tests.core.cases import (
     demand,
     mailbox,
     nothing_asked,
+    opened,
     password,
     recovery,
     session,
@@ -53,7 +54,7 @@ REMEMBERED = nothing_asked(remembered_days=30)
         who(frozen=True, active=False), session(password()), Verdict.DENY, Reason.FROZEN
     ),
     break_glass_thaws_nobody=Case(
-        who(frozen=True, break_glass=True), session(), Verdict.DENY, Reason.FROZEN
+        who(frozen=True, break_glass=NOW + 1), session(), Verdict.DENY, Reason.FROZEN
     ),
 )
 def test_row_1_refuses_an_account_that_is_frozen_or_inactive(case: Case) -> None:
@@ -177,7 +178,17 @@ def test_row_2_ends_a_session_that_is_over(case: Case) -> None:
         *CHALLENGE,
         (way(TOTP), RECOVERY, OPERATOR),
     ),
-    break_glass_stands_in=Case(staff(TOTP, break_glass=True), session(password()), *ALLOW),
+    break_glass_stands_in=Case(staff(TOTP, break_glass=NOW + 1), session(opened()), *ALLOW),
+    break_glass_is_over=Case(staff(TOTP, break_glass=NOW), session(opened()), *CHALLENGE),
+    break_glass_of_another_session=Case(
+        staff(TOTP, break_glass=NOW + 1), session(password()), *CHALLENGE
+    ),
+    break_glass_of_an_earlier_hour=Case(
+        staff(TOTP, break_glass=NOW + 1), session(opened(ago=3601)), *CHALLENGE
+    ),
+    break_glass_before_the_factors_changed=Case(
+        staff(TOTP, break_glass=NOW + 1), session(opened(epoch=EPOCH - 1)), *CHALLENGE
+    ),
 )
 def test_row_3_asks_for_a_factor_that_exists(case: Case) -> None:
     case.holds()

@@ -17,6 +17,7 @@ from tests.core.cases import (
     FRESH_PASSKEY,
     MAILBOX,
     MAX_AGE,
+    NOW,
     OPERATOR,
     PASSKEY,
     PASSWORD,
@@ -27,6 +28,7 @@ from tests.core.cases import (
     Case,
     mailbox,
     nothing_asked,
+    opened,
     password,
     recovery,
     session,
@@ -63,7 +65,7 @@ TOO_OLD = (Verdict.STEP_UP, Reason.PROOF_TOO_OLD)
         need=FRESH,
     ),
     break_glass_never_counts=Case(
-        staff(TOTP, break_glass=True), session(password()), *TOO_OLD, need=FRESH
+        staff(TOTP, break_glass=NOW + 1), session(opened()), *TOO_OLD, need=FRESH
     ),
     nothing_usable=Case(
         who(BROKEN), session(shown(TOTP, ago=DAY)), *TOO_OLD, (OPERATOR,), need=FRESH

@@ -29,6 +29,7 @@ from tests.core.cases import (
     demand,
     mailbox,
     nothing_asked,
+    opened,
     password,
     recovery,
     session,
@@ -92,7 +93,8 @@ BY_TICKET = asks(first_by_ticket=True)
     due_next_second=Case(who(requirement=asks(demand(due=NOW + 1))), session(), *ALLOW),
     on_trial=Case(who(requirement=nothing_asked(reported=(demand(),))), session(), *ALLOW),
     nobody_asks=Case(who(), session(password()), *ALLOW),
-    break_glass=Case(staff(break_glass=True), session(password()), *ALLOW),
+    break_glass=Case(staff(break_glass=NOW + 1), session(opened()), *ALLOW),
+    break_glass_of_another_session=Case(staff(break_glass=NOW + 1), session(password()), *MANDATED),
 )
 def test_row_6_leads_somebody_mandated_to_a_first_factor(case: Case) -> None:
     case.holds()
@@ -182,8 +184,8 @@ def test_row_6_leads_from_a_weaker_factor_to_the_strength_required(case: Case) -
         who(must_change=True, has_password=False), session(unknown()), *ALLOW
     ),
     break_glass_does_not_spare_it=Case(
-        staff(TOTP, must_change=True, break_glass=True),
-        session(password()),
+        staff(TOTP, must_change=True, break_glass=NOW + 1),
+        session(password(), opened()),
         Verdict.MAILBOX,
         Reason.PASSWORD_CHANGE_REQUIRED,
     ),

@@ -28,6 +28,7 @@ from tests.core.cases import (
     asks,
     demand,
     nothing_asked,
+    opened,
     password,
     recovery,
     session,
@@ -134,7 +135,11 @@ def test_row_9_warns_of_a_breached_password_where_a_policy_says_so(
 
 
 def test_row_9_says_that_break_glass_is_open() -> None:
-    assert notes(staff(break_glass=True)) == (Note(NoteKind.BREAK_GLASS, 1),)
+    inside = session(password(), opened())
+    said = (Note(NoteKind.BREAK_GLASS, NOW + 1),)
+    assert notes(staff(break_glass=NOW + 1), inside) == said
+    # Its owner, signed in elsewhere with a factor, can close it.
+    assert notes(staff(TOTP, break_glass=NOW + 1), session(shown(TOTP))) == said
 
 
 def test_row_9_says_what_a_policy_on_trial_would_have_stopped() -> None:

@@ -69,7 +69,7 @@ living_accounts = st.builds(
     must_change=st.booleans(),
     must_enrol=st.booleans(),
     mailbox_usable=st.booleans(),
-    break_glass=st.sampled_from([False, False, False, True]),
+    break_glass=st.sampled_from([0, 0, NOW, NOW + 1]),
 )
 living_sessions = st.builds(
     Session,
@@ -132,7 +132,13 @@ def proven(account: Who, state: Session) -> list[Factor]:
 
 def stands_in(account: Who, state: Session) -> bool:
     """What the design lets stand in for a factor: a remembered browser, an open break-glass."""
-    return account.break_glass or (state.remembered and account.requirement.remembered_days > 0)
+    typed = any(
+        one.kind is ProofKind.BREAK_GLASS and one.at is not None and 0 <= NOW - one.at <= 3600
+        for one in state.proofs
+    )
+    return (typed and account.break_glass > NOW) or (
+        state.remembered and account.requirement.remembered_days > 0
+    )
 
 
 @settings(max_examples=300)

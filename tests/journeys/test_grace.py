@@ -167,6 +167,31 @@ def test_a_first_sign_in_after_a_year_meets_no_grace(editor, clock):
     assert leads_to(editor.sign_in(), "hardening:mailbox")
 
 
+def test_days_of_a_new_account_count_from_its_creation_and_not_from_a_sign_in(
+    clock, person, no_floor
+):
+    policy(new_account_days=3)
+    clock.shift(10 * DAY)
+    late, dormant = person("late", is_staff=True), person("dormant", is_staff=True)
+    late.sign_in()
+    clock.shift(3 * DAY - 1)
+    assert late.is_signed_in()
+    clock.shift(1)
+    assert not late.is_signed_in()
+    for visitor in (late, dormant):
+        assert leads_to(visitor.again().sign_in(), "hardening:mailbox")
+
+
+def test_an_old_account_that_is_promoted_has_no_days_of_a_new_one(clock, person, no_floor):
+    policy(new_account_days=3)
+    promoted = person("promoted")
+    clock.shift(8 * DAY)
+    promoted.sign_in()
+    promoted.user.is_staff = True
+    promoted.user.save()
+    assert not promoted.is_signed_in()
+
+
 def test_removing_a_factor_restarts_nothing(editor, clock):
     policy()
     testing.login(editor.client, editor.user)

@@ -11,7 +11,7 @@ from hardening.flows import recover
 from hardening.models import RolePolicy
 from hardening.models.policy import Mode
 from hardening.moments import moment
-from tests.visitor import NOW, leads_to
+from tests.visitor import NOW, STEP, leads_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,8 +30,9 @@ def choir():
     return Group.objects.create(name="choir")
 
 
-def enforce(role):
-    return RolePolicy.objects.create(role=role, mode=Mode.ENFORCE, starts_at=moment(NOW))
+def enforce(role, **fields):
+    values = {"role": role, "mode": Mode.ENFORCE, "starts_at": moment(NOW), **fields}
+    return RolePolicy.objects.create(**values)
 
 
 def the_staff_flag(user, group):
@@ -134,3 +135,17 @@ def test_a_session_of_a_mandated_person_is_not_signed_out_by_the_policy_but_park
     row.delete()
     assert live.get("hardening:mailbox").headers["Location"] == "/members/"
     assert live.is_signed_in()
+
+
+def test_a_policy_raised_beyond_an_authenticator_stops_who_proved_one(member, clock, stronger_kind):
+    member.sign_in_fully()
+    assert member.is_signed_in()
+    row = enforce("staff", strength="phishing-resistant")
+    assert not member.is_signed_in()
+    clock.shift(STEP)
+    member.verify()
+    assert leads_to(member.get("members"), "hardening:enrol")
+    assert not member.is_signed_in()
+    row.delete()
+    member.get("hardening:enrol")
+    assert member.is_signed_in()

@@ -113,6 +113,7 @@ def test_what_is_set_is_what_is_read() -> None:
         "MAIL_FROM": "Backstage <security@example.com>",
         "BASE_TEMPLATE": "base.html",
         "SUPPORT": "Ask at the box office.\nOr call.",
+        "TIME_ZONE_OF": "site.clocks.zone_of",
     }
     due = int(datetime(2027, 1, 31, tzinfo=UTC).timestamp())
     with override_settings(HARDENING=given):

@@ -85,14 +85,18 @@ def test_a_row_that_is_off_is_no_policy(make_policy) -> None:
 
 @EMPTY_FLOOR
 def test_a_row_becomes_the_value_that_it_says(make_policy) -> None:
-    make_policy(
+    row = make_policy(
         "editor",
         strength="device-bound",
         mode=Mode.REPORT,
         starts_at=moment(NOW),
         grace_days=3,
+        new_account_days=2,
         first_enrolment=FirstEnrolment.TICKET,
         step_up_seconds=60,
+        idle_seconds=600,
+        absolute_seconds=3600,
+        remembered_days=1,
         breached_passwords=BreachedPasswords.WARN,
         recheck_days=5,
     )
@@ -104,6 +108,11 @@ def test_a_row_becomes_the_value_that_it_says(make_policy) -> None:
         step_up_seconds=60,
         password_mode=PasswordMode.WARN,
         recheck_days=5,
+        pk=row.pk,
+        new_account_days=2,
+        idle_seconds=600,
+        absolute_seconds=3600,
+        remembered_days=1,
     )
     assert policies.read().policies == (wanted,)
 
