@@ -67,7 +67,8 @@ def test_status_prints_wiring_policies_and_counts(mia, person):
     person("bare", is_staff=True)
     RolePolicy.objects.create(role="everyone", mode=Mode.REPORT, starts_at=moment(0), grace_days=7)
     shown, _ = run("hardening_status")
-    for heading in ("Wiring", "Policies", "Counts", "Breached passwords", "Not covered"):
+    headings = ("Wiring", "Policies", "Counts", "Breached passwords", "Attention", "Not covered")
+    for heading in headings:
         assert heading in shown
     lines = [" ".join(line.split()) for line in shown.splitlines()]
     assert "staff settings enforce any at once enforce 2 1" in lines
@@ -81,7 +82,8 @@ def test_status_prints_wiring_policies_and_counts(mia, person):
 def test_status_in_json_holds_the_same(mia):
     shown, _ = run("hardening_status", "--format", "json")
     report = json.loads(shown)
-    assert set(report) == {"checks", "policies", "counts", "breached_passwords", "not_covered"}
+    parts = {"checks", "policies", "counts", "breached_passwords", "attention", "not_covered"}
+    assert set(report) == parts
     assert report["counts"]["with a second factor"] == 1
     assert [p["role"] for p in report["policies"]] == ["staff", "superuser"]
     assert report["policies"][0]["without_factor"] == 0
@@ -497,4 +499,10 @@ def test_prune_deletes_what_is_long_over_and_nothing_else(mia, clock, person):
 def test_pruning_twice_finds_nothing_the_second_time(mia, clock):
     clock.shift(3 * DAY)
     run("hardening_prune")
-    assert run("hardening_prune")[0] == "sign-ins: 0\ntickets: 0\nthrottle counters: 0\n"
+    assert run("hardening_prune")[0].splitlines() == [
+        "sign-ins: 0",
+        "tickets: 0",
+        "throttle counters: 0",
+        "policy snapshots: 0",
+        "policies counted today: 0",
+    ]

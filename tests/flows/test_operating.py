@@ -165,10 +165,11 @@ def test_new_and_deleted_policies_are_said_whole(member, new):
     assert (said[0].data["before"], said[0].data["after"]) == (before, after)
 
 
-def test_a_refused_policy_is_said(newcomer):
-    _, said = events_of(policy.refused, row("staff"), actor=newcomer, now=NOW, where=HERE)
+@pytest.mark.parametrize("why", list(policy.Objection))
+def test_a_refused_policy_is_said_with_the_reason(newcomer, why):
+    _, said = events_of(policy.refused, row("staff"), actor=newcomer, now=NOW, where=HERE, why=why)
     assert names(said) == [Event.POLICY_REFUSED]
-    assert said[0].data == {"role": "staff", "strength": "any"}
+    assert said[0].data == {"role": "staff", "strength": "any", "why": why.value}
     assert said[0].actor_name == "newcomer"
 
 
@@ -280,7 +281,12 @@ def test_members_of_several_groups_are_counted_once(fan):
 def test_clearing_away_takes_what_is_long_over_and_nothing_else(member, newcomer):
     parked(member)
     recover.issue_ticket(member, TICKET_RANDOM, now=NOW)
-    assert status.prune(now=NOW) == {"sign-ins": 0, "tickets": 0, "throttle counters": 0}
+    assert status.prune(now=NOW) == {
+        "sign-ins": 0,
+        "tickets": 0,
+        "throttle counters": 0,
+        "policy snapshots": 0,
+    }
     later = NOW + 2 * KEEP_SECONDS + 1200
     parked(newcomer, now=later)
     EnrolmentTicket.objects.update(expires_at=moment(later) - timedelta(days=1, seconds=1))

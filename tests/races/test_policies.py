@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 from django.db import transaction
+from django.urls import reverse
 
-from hardening import facts, policies
+from hardening import facts, policies, testing
+from hardening.admin.preview import CONFIRM
 from hardening.core.values import Verdict
 from hardening.flows import live
 from hardening.models import RolePolicy, SiteState
 from hardening.models.policy import Mode
 from hardening.moments import moment
 from tests.actors import NOW, again, reread, signed_in
+from tests.previews import seal_on
 from tests.races.runner import ROUNDS, race, race_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,3 +134,47 @@ def test_policies_changed_faster_than_they_can_be_read_are_a_fault_and_no_guess(
     policies.forget()
     with pytest.raises(facts.FactsError):
         facts.fresh(fan)
+
+
+# --- two editors -------------------------------------------------------------------------------
+
+
+FORM = {
+    "role": "everyone",
+    "mode": "report",
+    "strength": "any",
+    "starts_at_0": "2027-01-15",
+    "starts_at_1": "08:00:00",
+    "new_account_days": "0",
+    "first_enrolment": "mailbox",
+    "step_up_seconds": "",
+    "idle_seconds": "",
+    "absolute_seconds": "",
+    "remembered_days": "0",
+    "breached_passwords": "enforce",
+    "recheck_days": "",
+    "note": "",
+}
+
+
+@pytest.fixture
+def editors(clock, person):
+    """Return two superusers, signed in with a fresh proof each."""
+    visitors = [person(name, is_staff=True, is_superuser=True) for name in ("one", "two")]
+    for visitor in visitors:
+        testing.login(visitor.client, visitor.user)
+    return visitors
+
+
+def test_of_two_editors_who_confirm_at_once_one_looks_again(editors, policy):
+    path = reverse("admin:hardening_rolepolicy_change", args=[policy.pk])
+    for turn in range(ROUNDS // 5):  # whole requests
+        RolePolicy.objects.update(mode=Mode.REPORT, grace_days=100)
+
+        def confirm(visitor, days, path=path):
+            fields = {**FORM, "grace_days": days}
+            sealed = {**fields, CONFIRM: seal_on(visitor.client.post(path, fields))}
+            return lambda: visitor.client.post(path, sealed).status_code
+
+        ready = [confirm(one, f"{turn + place}") for place, one in enumerate(editors, 1)]
+        assert sorted(race(*ready)) == [200, 302], f"round {turn}"

@@ -1,6 +1,7 @@
 """``hardening_prune``: delete what is long over; meant for cron, safe to run at any time.
 
-An attack mode that is over, and that no sign-in has ended since, is ended too.
+An attack mode that is over, and that no sign-in has ended since, is ended too. And as this is the
+job that every site runs daily, it counts who meets which policy, once a day: the page's trend.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from hardening.flows import status
+from hardening.flows import snapshots, status
 
 
 class Command(BaseCommand):
-    """Delete finished sign-ins, expired tickets and throttle counters."""
+    """Delete finished sign-ins, expired tickets and throttle counters; take the day's counts."""
 
-    help = "Delete parked sign-ins, tickets and throttle counters that are over by a day or more."
+    help = (
+        "Delete parked sign-ins, tickets and throttle counters that are over by a day or more, "
+        "and count, once a day, who meets which policy."
+    )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Prune and say how much went."""
-        for what, count in status.prune(now=int(time.time())).items():
+        """Prune, say how much went, then count."""
+        now = int(time.time())
+        for what, count in status.prune(now=now).items():
             self.stdout.write(f"{what}: {count}")
+        self.stdout.write(f"policies counted today: {snapshots.take(now=now)}")
