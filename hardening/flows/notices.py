@@ -50,9 +50,13 @@ def tell(
     """Send a notice to every e-mail address of the account, after commit; say from where."""
     if where.address:
         details = {**details, "address": where.address}
+    notify.after_commit(notice(user, name, addresses(user, now=now), details, now=now))
+
+
+def addresses(user: Any, *, now: int) -> tuple[str, ...]:
+    """Return where notices to somebody go: her address, and one just replaced; noting a change."""
     known = address_book(user, now=now)
-    to = known.told(now) or tuple(filter(None, [mailbox.email_of(user)]))
-    notify.after_commit(notice(user, name, to, details, now=now))
+    return known.told(now) or tuple(filter(None, [mailbox.email_of(user)]))
 
 
 def wrong_code(user: Any, *, now: int, where: Where) -> None:

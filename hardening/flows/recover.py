@@ -48,11 +48,12 @@ def reset_factors(
 def issue_ticket(
     user: Any, random: bytes, *, actor: Any = None, now: int, where: Where = NOWHERE
 ) -> str:
-    """Make an enrolment ticket and return it, once."""
+    """Make an enrolment ticket and return it, once; its owner is told, where that is possible."""
     account = Account.objects.of(user.pk)  # before: a lock needs a row
     with atomic():
         Account.objects.lock(account.pk)  # two at once leave one that works
         shown = ticket.issue(user.pk, random, now=now)
+    tell(user, "ticket_issued", _by(actor), now=now)
     audit.record(Event.TICKET_ISSUED, user=user, actor=actor, now=now, where=where)
     return shown
 
@@ -69,6 +70,11 @@ def demand_password_change(
         audit.record(Event.PASSWORD_CHANGE_DEMANDED, user=user, actor=actor, now=now, where=where)
         count += 1
     return count
+
+
+def reset_sent(user: Any, *, actor: Any, now: int, where: Where = NOWHERE) -> None:
+    """Record that an operator had a link mailed by which a person chooses a new password."""
+    audit.record(Event.PASSWORD_RESET_SENT, user=user, actor=actor, now=now, where=where)
 
 
 def _by(actor: Any) -> dict[str, Any]:
