@@ -8,13 +8,14 @@ sends at once and says whether it went.
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.utils import translation
+from django.utils import timezone, translation
 
 from hardening import host
 from hardening.conf import conf
@@ -23,19 +24,24 @@ from hardening.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
 log = logging.getLogger("hardening")
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One mail. `name` is the template, `details` what it says; secrets stay out of `repr`."""
+    """One mail. `name` is the template, `details` what it says; secrets stay out of `repr`.
+
+    `zone` is whose time it speaks of; `None`: that of the request or of the site.
+    """
 
     name: str
     to: tuple[str, ...]
     person: str
     at: int
     details: dict[str, Any] = field(default_factory=dict, repr=False)
+    zone: tzinfo | None = None
 
 
 def after_commit(notice: Notice) -> None:
@@ -48,6 +54,13 @@ def deliver(notice: Notice) -> bool:
     # One mail each: nobody learns the other address, and one that bounces stops no other.
     sent = [_sent(notice, address) for address in notice.to]
     return bool(sent) and all(sent)
+
+
+def reach(notice: Notice) -> bool:
+    """Send now; true if it went to one address at least, so that it is not sent again."""
+    # Not `any` over a generator: each address gets its mail.
+    sent = [_sent(notice, address) for address in notice.to]
+    return any(sent)
 
 
 def _sent(notice: Notice, address: str) -> bool:
@@ -70,7 +83,8 @@ def _message(notice: Notice, to: Sequence[str]) -> EmailMultiAlternatives:
         **notice.details,
     }
     base = f"hardening/mail/{notice.name}"
-    with translation.override(language):
+    zone = timezone.override(notice.zone) if notice.zone else nullcontext()
+    with translation.override(language), zone:
         subject = " ".join(render_to_string(f"{base}.subject.txt", context).split())
         message = EmailMultiAlternatives(
             subject, render_to_string(f"{base}.txt", context), host.mail_sender(), list(to)
