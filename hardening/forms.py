@@ -147,6 +147,18 @@ class TicketForm(forms.Form):
     )
 
 
+class BreakGlassForm(forms.Form):
+    """A code out of the safe."""
+
+    code = forms.CharField(
+        label=_("Break-glass code"),
+        max_length=CODE_LENGTH,
+        strip=False,  # what counts as white space in a code is the core's business
+        widget=_long_code(),
+        error_messages={"required": _("Enter one of the break-glass codes.")},
+    )
+
+
 class ConfirmForm(forms.Form):
     """The first code of a new authenticator, its name, and which lost ones go."""
 

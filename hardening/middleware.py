@@ -24,7 +24,7 @@ from django.core.exceptions import PermissionDenied, SynchronousOnlyOperation
 from django.http import Http404, HttpResponse
 from django.utils.functional import LazyObject, SimpleLazyObject, empty
 
-from hardening import answers, host, origin, outgoing, sessions
+from hardening import alarms, answers, host, origin, outgoing, sessions
 from hardening.breach import search
 from hardening.facts import FactsError, NotMigratedError
 from hardening.flows import live, parking
@@ -84,6 +84,10 @@ class HardeningMiddleware:
         if session is not None and parking.mark_of(session) is not None:
             parking.set_aside(session)
         return None
+
+    def process_template_response(self, request: HttpRequest, response: Any) -> Any:
+        """Let the pages of an admin shout, before they are rendered."""
+        return alarms.raise_on(request, response)
 
     def process_exception(self, request: HttpRequest, fault: Exception) -> HttpResponse | None:
         """A view failed after a login that does not stand: its answer is still ours to give.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from hardening.views.account import FactorView, OverviewView, StepUpView
+from hardening.views.breakglass import BreakGlassView
 from hardening.views.enrolment import EnrolTotpView, EnrolView, RecoveryCodesView
 from hardening.views.password import ChangePasswordView
 from hardening.views.proof import (
@@ -29,6 +30,7 @@ urlpatterns = [
     path("recover/", RecoverView.page(), name="recover"),
     path("mailbox/", MailboxView.page(), name="mailbox"),
     path("ticket/", TicketView.page(), name="ticket"),
+    path("break-glass/", BreakGlassView.page(), name="break_glass"),
     path("confirm-password/", ConfirmPasswordView.page(), name="confirm_password"),
     path("cancel/", CancelView.page(), name="cancel"),
     path("enrol/", EnrolView.page(), name="enrol"),

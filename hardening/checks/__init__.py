@@ -43,6 +43,7 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     site.mail_can_be_sent,
     configuration.kill_switch_is_off,
     configuration.publishers_are_covered,
+    configuration.time_zones_can_be_told,
     wiring.requests_reach_the_templates,
     site.transactions_see_what_is_committed,
     site.nobody_else_locks_out,
@@ -56,6 +57,7 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
 )
 DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     configuration.vault_has_its_own_keys,
+    configuration.floor_is_not_lowered,
     site.proxies_are_named,
     site.links_lead_home,
     passwords.first_hasher_is_memory_hard,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from django.core.checks import CheckMessage, Error
@@ -9,13 +10,15 @@ from django.core.checks import Warning as Caution
 from django.utils.module_loading import import_string
 
 from hardening import keys, roles
-from hardening.conf import conf, problems
-from hardening.core.values import Strength
+from hardening.conf import Conf, conf, problems
+from hardening.core.values import PasswordMode, Strength
 from hardening.factors import registry
 from hardening.throttle import challenge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from hardening.conf import FloorPolicy
 
 
 def settings_are_understood(**_: Any) -> Iterable[CheckMessage]:
@@ -95,6 +98,53 @@ def kill_switch_is_off(**_: Any) -> Iterable[CheckMessage]:
             "HARDENING['ENFORCE'] is False: no second factor is asked of anybody.",
             hint="Remove it as soon as the emergency is over.",
             id="hardening.W003",
+        )
+
+
+def floor_is_not_lowered(**_: Any) -> Iterable[CheckMessage]:
+    """W018 (deploy): whoever asks less of staff and superusers than we do should have meant to."""
+    if problems():
+        return
+    now = int(time.time())
+    for usual in Conf().POLICIES:
+        held = [one for one in conf().POLICIES if one.role in {usual.role, "everyone"}]
+        lacking = _lacking(held, usual, now)
+        if lacking:
+            yield Caution(
+                f"HARDENING['POLICIES'] {lacking} the role {usual.role!r}, less than the default.",
+                hint=f"Add {{'role': {usual.role!r}}} to it. Where a policy of the admin says the "
+                "same, anybody who may edit policies can lower it.",
+                id="hardening.W018",
+            )
+
+
+def _lacking(held: Sequence[FloorPolicy], usual: FloorPolicy, now: int) -> str:
+    """Return what the floor lacks for one role; empty if it asks for as much as the default."""
+    if not held:
+        return "asks for no second factor of"
+    if all(one.due is not None and one.due > now for one in held):
+        return "does not yet ask for a second factor of"
+    modes = [PasswordMode.from_slug(one.breached_passwords) for one in held]
+    if max(modes) < PasswordMode.from_slug(usual.breached_passwords):
+        return "does not demand a new password for a breached one of"
+    return ""
+
+
+def time_zones_can_be_told(**_: Any) -> Iterable[CheckMessage]:
+    """W019: dates in mails would be in the site's time zone, for everybody."""
+    path = None if problems() else conf().TIME_ZONE_OF
+    if path is None:
+        return
+    try:
+        said = "" if callable(import_string(path)) else "cannot be called"
+    except Exception as fault:  # noqa: BLE001 - a module may fail in any way while it is imported
+        said = f"cannot be imported ({type(fault).__name__})"
+    if said:
+        yield Caution(
+            f"HARDENING['TIME_ZONE_OF'] names {path!r}, which {said}.",
+            hint="Correct it: the path of a callable that takes a user and returns the name of a "
+            "time zone, or None.",
+            id="hardening.W019",
         )
 
 

@@ -10,7 +10,7 @@ records as he likes. The account's budget is what counts, across sessions and ad
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib.auth.hashers import check_password
 
@@ -32,6 +32,8 @@ from hardening.throttle.gates import Reservation, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_Found = TypeVar("_Found")
 
 CODES = "codes"
 THROTTLED = (Event.PROOF_THROTTLED, Event.MAILBOX_CODE_THROTTLED)
@@ -157,7 +159,33 @@ def send_mailbox_code(waiting: Waiting, random: bytes, *, now: int, where: Where
 def _try(
     waiting: Waiting, budget: str, judge: Callable[[], Proof | None], *, now: int, where: Where
 ) -> Judged:
-    """Charge, judge, settle. The record's own count is five; the account's is `THROTTLE`'s."""
+    """Charge, judge, and add the proof to the record."""
+
+    def settle(proof: Proof, reservation: Reservation) -> Judged:
+        return _accept(waiting, proof, reservation, budget, now=now, where=where)
+
+    return attempt(waiting, budget, judge, settle, now=now, where=where)
+
+
+def attempt(
+    waiting: Waiting,
+    budget: str,
+    judge: Callable[[], _Found | None],
+    settle: Callable[[_Found, Reservation], Judged],
+    *,
+    now: int,
+    where: Where,
+) -> Judged:
+    """Charge, judge, settle. The record's own count is five; the account's is `THROTTLE`'s.
+
+    Args:
+        waiting: Whose try it is.
+        budget: Which of the account's budgets is charged; the events' reason as well.
+        judge: Says what was right about it; `None`: nothing.
+        settle: Given that, and the charge, which it gives back, says how it goes on.
+        now: Unix seconds.
+        where: From where.
+    """
     if not ParkedLogin.objects.reserve_try(waiting.row.pk, now=now):
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason="record_over")
         return Judged(accepted=False)
@@ -168,14 +196,14 @@ def _try(
         ParkedLogin.objects.refund_try(waiting.row.pk)
         _say(Event.PROOF_THROTTLED, waiting, now=now, where=where, reason=budget)
         return Judged(accepted=False, waiting=waiting, retry_after=reservation.retry_after)
-    proof = judge()
-    if proof is None:
+    right = judge()
+    if right is None:
         _say(Event.PROOF_REFUSED, waiting, now=now, where=where, reason=budget)
         if record.moved_on(waiting):
             return Judged(accepted=False, moved=True)
         alive = ParkedLogin.objects.waiting(now=now).filter(pk=waiting.row.pk).exists()
         return Judged(accepted=False, waiting=waiting if alive else None)
-    return _accept(waiting, proof, reservation, budget, now=now, where=where)
+    return settle(right, reservation)
 
 
 def _accept(

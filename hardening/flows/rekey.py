@@ -10,7 +10,7 @@ from hardening import audit, keys, vault
 from hardening.audit import Event
 from hardening.factors import mailbox, totp
 from hardening.keys import Purpose
-from hardening.models import Account, EnrolmentTicket, Factor, RecoveryCode
+from hardening.models import Account, BreakGlassCode, EnrolmentTicket, Factor, RecoveryCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,9 +55,11 @@ def pinned() -> int:
     """Return how many unused codes and tickets still need a key that is not the newest."""
     codes = RecoveryCode.objects.filter(used_at__isnull=True)
     tickets = EnrolmentTicket.objects.filter(used_at__isnull=True)
+    opening = BreakGlassCode.objects.filter(used_at__isnull=True)
     return (
         codes.exclude(key_id=keys.current(Purpose.RECOVERY).id).count()
         + tickets.exclude(key_id=keys.current(Purpose.TICKET).id).count()
+        + opening.exclude(key_id=keys.current(Purpose.BREAK_GLASS).id).count()
     )
 
 

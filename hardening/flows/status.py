@@ -16,7 +16,7 @@ from hardening.breach import corpus
 from hardening.conf import conf
 from hardening.core.pwned import Finding
 from hardening.core.values import PasswordMode
-from hardening.flows import attack, unguarded
+from hardening.flows import attack, attention, snapshots, unguarded
 from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
 from hardening.models.database import alias
 from hardening.models.verdicts import count_verdicts
@@ -53,6 +53,7 @@ def report(*, now: int) -> dict[str, Any]:
             "API authentication classes that ask nothing": len(unguarded.find()),
         },
         "breached_passwords": _breached(now),
+        "attention": attention.listed(now=now),
         "not_covered": [*_api(), *NOT_COVERED],
     }
 
@@ -126,4 +127,5 @@ def prune(*, now: int) -> dict[str, int]:
         "sign-ins": ParkedLogin.objects.prune(now=now),
         "tickets": old.delete()[0],
         "throttle counters": tidying.prune(now=now),
+        "policy snapshots": snapshots.prune(now=now),
     }

@@ -12,7 +12,7 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from hardening import answers, audit, browser_cookie, origin, sessions
+from hardening import answers, audit, browser_cookie, origin, sessions, zones
 from hardening.access import requires
 from hardening.core.values import NoteKind, ProofKind, Verdict
 from hardening.factors import recovery
@@ -73,7 +73,9 @@ class OverviewView(LiveView):
             summary=summary,
             protected=_protected(who) and deadline is None,
             deadline=moment(deadline.value) if deadline else None,
-            requirements=wording.requirements(who, self.now),
+            extended=deadline.extended if deadline else False,
+            zone=zones.chosen(request.user),
+            requirements=wording.requirements(who, self.now, zones.chosen(request.user)),
             authenticators=rows,
             codes_left=security.account.codes_left,
             codes_total=recovery.SET_SIZE,

@@ -45,6 +45,7 @@ class EnrolView(PageView):
     """Why a second factor, which apps work, and the button that starts."""
 
     template_name = "enrol.html"
+    offers_break_glass = True
     rate = "30/m"
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -29,12 +29,22 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.generic import View
 
-from hardening import answers, browser_cookie, host, origin, ratelimits, sessions, signals
+from hardening import (
+    alarms,
+    answers,
+    browser_cookie,
+    host,
+    origin,
+    ratelimits,
+    sessions,
+    signals,
+)
 from hardening.conf import conf
 from hardening.factors import totp
 from hardening.factors.mailbox import email_of, mask
 from hardening.facts import FactsError, NotMigratedError
-from hardening.flows import enrol, login, record, steps
+from hardening.flows import breakglass, enrol, login, record, steps
+from hardening.moments import moment
 from hardening.views import wording
 from hardening.views.reading import UnreadableError, checks_token, posted
 
@@ -72,6 +82,7 @@ class PageView(View):
 
     template_name: ClassVar[str]
     step_page: ClassVar[bool] = True
+    offers_break_glass: ClassVar[bool] = False  # to superusers, beside the other ways
     rate: ClassVar[str] = "60/m"  # posts, for each address and each account that is signed in
     http_method_names = ["get", "head", "post", "options"]  # noqa: RUF012 - as Django has it
 
@@ -138,6 +149,7 @@ class PageView(View):
             status = HTTP_INVALID
         if self.json:
             return self._as_json(form, on, status, context)
+        opened = alarms.break_glass_until(self.request)
         page = {
             "hardening_base": conf().BASE_TEMPLATE,
             "site_name": host.site_name(self.request.get_host()),
@@ -146,11 +158,18 @@ class PageView(View):
             "step": context.pop("step", None) or (self.step_head(on) if on else None),
             "problem": "",
             "retry_after": 0,
+            "break_glass": moment(opened) if opened else None,
+            "break_glass_way": self._offers_break_glass(on),
             **context,
         }
         return render(
             self.request, f"hardening/{template or self.template_name}", page, status=status
         )
+
+    def _offers_break_glass(self, waiting: Waiting | None) -> bool:
+        if waiting is None or not self.offers_break_glass:
+            return False
+        return breakglass.is_offered(waiting, now=self.now)
 
     def _as_json(
         self, form: Any, waiting: Waiting | None, status: int, context: dict[str, Any]

@@ -125,6 +125,7 @@ class VerifyView(ProofView):
     """A code from an authenticator app; also after a recovery code, if the phone is found."""
 
     template_name = "verify.html"
+    offers_break_glass = True
     verdicts = (Verdict.CHALLENGE, Verdict.ENROL)
     wrong = gettext_lazy("That code was not accepted.")
 
@@ -157,6 +158,7 @@ class RecoveryCodeView(ProofView):
     """A recovery code in place of the authenticator."""
 
     template_name = "recovery_code.html"
+    offers_break_glass = True
     rate = "30/m"
     verdicts = (Verdict.CHALLENGE,)
     form_class = RecoveryCodeForm
@@ -173,6 +175,7 @@ class MailboxView(BesideView):
     """Eight digits by mail: sent on request, then typed."""
 
     template_name = "mailbox.html"
+    offers_break_glass = True
     verdicts = (Verdict.MAILBOX,)
     form_class = MailboxCodeForm
     wrong = gettext_lazy("That code was not accepted. Use the newest mail; a code works once.")
@@ -230,6 +233,7 @@ class TicketView(BesideView):
     """An operator's ticket in place of the mailbox."""
 
     template_name = "ticket.html"
+    offers_break_glass = True
     rate = "30/m"
     verdicts = (Verdict.MAILBOX,)
     form_class = TicketForm

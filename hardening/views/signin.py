@@ -97,6 +97,7 @@ class RecoverView(PageView):
     """What is left to whoever has no phone any more, or cannot read the mailbox."""
 
     template_name = "recover.html"
+    offers_break_glass = True
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """List the ways."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from django.utils.formats import date_format
 from django.utils.text import Truncator
+from django.utils.timezone import is_aware, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -14,9 +16,11 @@ from hardening.audit import Event
 from hardening.core.evidence import due, owes_password, required_strength, strongest
 from hardening.core.pwned import Finding
 from hardening.core.values import BeyondPassword, PasswordMode, ProofKind, Reason, Verdict
+from hardening.moments import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from hardening.core.values import Decision, Who
     from hardening.flows.record import Waiting
@@ -119,8 +123,21 @@ def event(name: str, reason: str = "") -> str:
         Event.PASSWORD_CHANGED: _("Password changed"),
         Event.PASSWORD_BREACHED: _("Password found in a list of leaked ones"),
         Event.PASSWORD_CHANGE_DEMANDED: _("A new password was demanded"),
+        Event.PASSWORD_RESET_SENT: _("An operator had a password reset mailed to you"),
         Event.EMAIL_CHANGED: _("E-mail address changed"),
         Event.TICKET_ISSUED: _("Enrolment ticket issued"),
+        Event.REQUEST_OPENED: _("An operator asked for something on your behalf"),
+        Event.REQUEST_APPROVED: _("What an operator asked for was approved"),
+        Event.REQUEST_NOT_APPROVED: _("An operator tried to approve what he may not"),
+        Event.REQUEST_TURNED_DOWN: _("What an operator asked for was refused"),
+        Event.REQUEST_WITHDRAWN: _("What an operator asked for was withdrawn"),
+        Event.WAIVER_EXTENDED: _("An operator granted more time with a policy"),
+        Event.WAIVER_EXEMPTED: _("Exempt from a policy for a while"),
+        Event.WAIVER_ENDED: _("More time or an exemption was ended"),
+        Event.BREAK_GLASS_OPENED: _("Opened for an hour with a break-glass code"),
+        Event.BREAK_GLASS_CLOSED: _("Closed again after a break-glass code"),
+        Event.DEADLINE_REMINDED: _("Reminded of the date by which a second factor is needed"),
+        Event.EXEMPTION_REMINDED: _("Told that an exemption ends"),
         Event.UNLOCK_SENT: _("Link to end a wait sent by mail"),
         Event.UNLOCK_FAILED: _("A link to end a wait could not be sent by mail"),
         Event.UNLOCK_THROTTLED: _("Too many links by mail"),
@@ -194,10 +211,24 @@ def verdict(who: Who, found: Finding | None) -> str:
     return _("Not looked up in lists of leaked passwords yet; that happens when you sign in.")
 
 
-def requirements(who: Who, now: int) -> list[str]:
-    """Return one sentence per role whose policy asks for a factor now."""
-    keys = dict.fromkeys(d.role for d in who.requirement.demands if d.due <= now and d.role)
-    return [_needs_factor((key,)) for key in keys]
+def requirements(who: Who, now: int, zone: tzinfo | None = None) -> list[str]:
+    """Return a sentence per role whose policy asks for a factor now, or spares this person so far.
+
+    `zone`: whose time a date is told in; `None`: the site's.
+    """
+    spared = {d.role: d.exempt_until for d in who.requirement.demands if d.exempt_until > now}
+    asking = (d.role for d in who.requirement.demands if d.due <= now or d.role in spared)
+    said = []
+    for key in dict.fromkeys(key for key in asking if key):
+        until = _exempt_until(spared[key], zone) if key in spared else ""
+        said.append(f"{_needs_factor((key,))} {until}".strip())
+    return said
+
+
+def _exempt_until(at: int, zone: tzinfo | None) -> str:
+    found = moment(at)
+    local = localtime(found, zone) if is_aware(found) else found
+    return _("You are exempt until %(date)s.") % {"date": date_format(local, "DATETIME_FORMAT")}
 
 
 def cannot_remove(who: Who, now: int) -> str:

@@ -202,6 +202,14 @@ def a_corpus_alone_that_no_setting_names(settings):
     settings.HARDENING = {"BREACH_SOURCES": ["local", "corpus"]}
 
 
+def a_time_zone_of_nobody(settings):
+    settings.HARDENING = {"TIME_ZONE_OF": "tests.host.nowhere.zone"}
+
+
+def a_time_zone_that_cannot_be_asked(settings):
+    settings.HARDENING = {"TIME_ZONE_OF": "tests.visitor.NOW"}
+
+
 MISTAKES = [
     (without_ours, "hardening.E001"),
     (ours_too_early, "hardening.E002"),
@@ -239,6 +247,8 @@ MISTAKES = [
     (a_cache_that_is_not_there, "hardening.W014"),
     (an_api_in_the_clear, "hardening.W015"),
     (a_corpus_alone_that_no_setting_names, "hardening.W017"),
+    (a_time_zone_of_nobody, "hardening.W019"),
+    (a_time_zone_that_cannot_be_asked, "hardening.W019"),
 ]
 
 
@@ -600,6 +610,36 @@ def test_a_quiet_role_needs_no_policy():
         roles.unregister("reader")
 
 
+@pytest.mark.parametrize(
+    "floor,said",
+    [
+        ([{"role": "staff"}, {"role": "superuser"}], None),
+        ([{"role": "everyone"}], None),
+        ([{"role": "staff"}, {"role": "superuser", "due": "2001-01-01"}], None),
+        ([{"role": "staff"}, {"role": "superuser", "due": "2999-01-01"}], "does not yet ask"),
+        ([{"role": "staff"}], "asks for no second factor"),
+        (
+            [{"role": "staff"}, {"role": "superuser", "breached_passwords": "warn"}],
+            "does not demand a new password",
+        ),
+    ],
+)
+def test_a_floor_below_the_default_is_remarked_on_at_deployment(settings, floor, said):
+    settings.HARDENING = {"POLICIES": floor, "VAULT_KEYS": [VAULT_KEY]}
+    assert told() == {}
+    found = told(deploy=True)
+    assert set(found) == (set() if said is None else {"hardening.W018"})
+    if said is not None:
+        assert said in found["hardening.W018"].msg
+        assert "'superuser'" in found["hardening.W018"].msg
+        assert found["hardening.W018"].hint.startswith(ACTIONS)
+
+
+def test_a_time_zone_that_can_be_asked_is_accepted(settings):
+    settings.HARDENING = {"TIME_ZONE_OF": "tests.flows.test_reminders.zone"}
+    assert told() == {}
+
+
 def test_every_mistake_in_the_settings_is_said(settings):
     settings.HARDENING = {"ENFROCE": True, "STEP_UP_SECONDS": "soon"}
     texts = [m.msg for m in run_checks(tags=[Tags.security]) if m.id == "hardening.E006"]
@@ -657,6 +697,7 @@ def test_every_check_is_in_this_table():
         f"hardening.{short}"
         for short in (
             *("E012", "E015", "W002", "W004", "W006", "W007", "W009", "W010", "W011", "W016"),
+            "W018",
         )
     }
     here = {name for _, name in MISTAKES} | apart

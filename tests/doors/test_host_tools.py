@@ -11,6 +11,7 @@ from hardening import testing
 from hardening.core.values import ProofKind
 from hardening.models import Factor, RolePolicy
 from hardening.moments import moment
+from hardening.templatetags import hardening as tags
 from tests.doors.conftest import HTML, JSON, START, Parked, name_shown
 
 pytestmark = pytest.mark.django_db
@@ -214,3 +215,10 @@ def test_json_clients_go_the_whole_way_without_a_redirect(armed, clock) -> None:
     done = client.post("/security/verify/", code, kind)
     assert done.json() == {"code": "ok", "next": "/members/"}
     assert client.get("/members/").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/banner/", "/banner/?user"])
+def test_a_silent_banner_hands_nothing_of_one_visitor_to_the_next(path, db, processed) -> None:
+    """Django writes the page's CSRF token into what an inclusion tag returns."""
+    assert Client(headers=HTML).get(path).status_code == 200
+    assert "csrf_token" not in tags.SILENT

@@ -86,6 +86,9 @@ class Command(BaseCommand):
         self.stdout.write(table(("what", "how many"), list(report["counts"].items())))
         self.stdout.write(self.style.MIGRATE_HEADING("Breached passwords"))
         self.stdout.write(table(("what", "is"), _breached(report["breached_passwords"])))
+        self.stdout.write(self.style.MIGRATE_HEADING("Attention"))
+        for line in report["attention"] or ["Nothing."]:
+            self.stdout.write(f"  {line}")
         self.stdout.write(self.style.MIGRATE_HEADING("Not covered"))
         for line in report["not_covered"]:
             self.stdout.write(f"  {line}")
