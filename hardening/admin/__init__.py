@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from hardening.admin.policies import RolePolicyAdmin
+from hardening.admin.requests import OperatorRequestAdmin
 from hardening.admin.throttle import ThrottleCellAdmin
 from hardening.admin.users import HardeningUserAdminMixin
+from hardening.admin.waivers import PolicyWaiverAdmin
 
-__all__ = ["HardeningUserAdminMixin", "RolePolicyAdmin", "ThrottleCellAdmin"]
+__all__ = [
+    "HardeningUserAdminMixin",
+    "OperatorRequestAdmin",
+    "PolicyWaiverAdmin",
+    "RolePolicyAdmin",
+    "ThrottleCellAdmin",
+]

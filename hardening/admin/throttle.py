@@ -147,6 +147,7 @@ class ThrottleCellAdmin(FreshProofMixin, admin.ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Lift the wait?"),
+            "list_is_linked": True,
             "opts": self.opts,
             "people": [user.get_username() for user in people],
             "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),

@@ -1,8 +1,11 @@
 """For a host's own ``UserAdmin``: what operators do for people, beside editing them.
 
 With the permission ``hardening.view_password_verdict`` the list of users says whose password is in
-a leaked list, in a column and a filter. Without it there is neither, and nothing to sort or filter
-by: a list of people with bad passwords is a target list.
+a leaked list, in a column and a filter; with ``hardening.view_compliance`` it says who has a second
+factor and by when one must be there. Without them there is neither, and nothing to sort or filter
+by: such a list is a target list.
+
+Nobody chooses somebody else's password: `hardening.admin.resets` sends a reset instead.
 """
 
 from __future__ import annotations
@@ -16,9 +19,14 @@ from django.utils.translation import gettext_lazy as _
 
 from hardening import origin
 from hardening.access import refusal
+from hardening.admin.asking import GRANT, ask_another_operator, give_more_time
+from hardening.admin.columns import StandingColumnsMixin
+from hardening.admin.resets import HelpMixin
 from hardening.admin.throttle import LIFT, lifted
 from hardening.core.pwned import Finding
 from hardening.flows import recover, unlock
+from hardening.flows.requests import ASK
+from hardening.models import Account
 from hardening.models.verdicts import VERDICT, with_verdicts
 
 if TYPE_CHECKING:
@@ -52,11 +60,15 @@ class PasswordVerdictFilter(admin.SimpleListFilter):
         chosen = self.value()
         if chosen is None:
             return queryset
-        return queryset.filter(**{VERDICT: "" if chosen == NOT_LOOKED_UP else chosen})
+        if chosen == NOT_LOOKED_UP:
+            return queryset.filter(**{VERDICT: ""})
+        # A verdict on an older password is none; but without any row of it there is none either.
+        noted = Account.objects.filter(password_verdict=chosen).values("user_id")
+        return queryset.filter(pk__in=noted).filter(**{VERDICT: chosen})
 
 
-class HardeningUserAdminMixin:
-    """Put before ``UserAdmin``: "demand a new password", "unlock password sign-in", verdicts."""
+class HardeningUserAdminMixin(HelpMixin, StandingColumnsMixin):
+    """Put before ``UserAdmin``: who has a second factor, help for people, verdicts on passwords."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Bring the verdicts along, in the same query, for whoever may see them."""
@@ -65,12 +77,12 @@ class HardeningUserAdminMixin:
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         """Add the column for whoever may see it."""
-        columns: tuple[Any, ...] = (*super().get_list_display(request),)  # type: ignore[misc]
+        columns: tuple[Any, ...] = (*super().get_list_display(request),)
         return (*columns, "password_verdict") if _sees_verdicts(request) else columns
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
         """Add the filter for whoever may see the column."""
-        filters: tuple[Any, ...] = (*super().get_list_filter(request),)  # type: ignore[misc]
+        filters: tuple[Any, ...] = (*super().get_list_filter(request),)
         return (*filters, PasswordVerdictFilter) if _sees_verdicts(request) else filters
 
     @admin.display(description=_("Password"), ordering=VERDICT)
@@ -90,6 +102,8 @@ class HardeningUserAdminMixin:
         allowed = {
             demand_password_change: self.has_change_permission(request),  # type: ignore[attr-defined]
             unlock_sign_in: request.user.has_perm(LIFT),
+            ask_another_operator: request.user.has_perm(ASK),
+            give_more_time: request.user.has_perm(GRANT),
         }
         for action, may in allowed.items():
             ours = self.get_action(action, **place)  # type: ignore[attr-defined]

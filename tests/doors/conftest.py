@@ -19,7 +19,9 @@ from hardening.models import ParkedLogin
 from tests.visitor import Visitor
 
 PASSWORD = "correct horse battery staple"
-START = 1_795_262_400  # 2026-11-21 12:00 UTC, the start of a TOTP step
+# 2026-11-21 12:00 UTC, the start of a TOTP step. Not `NOW`, which lies ahead: the session in a file
+# ages by the clock of the file system, which nobody freezes, and would be over already.
+START = 1_795_262_400
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 JSON = {"Accept": "application/json"}
 COOKIE = "sessionid"

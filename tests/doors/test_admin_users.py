@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from hardening import testing
 from hardening.models import Account, SecurityEvent
+from tests.host.office import office
 from tests.visitor import leads_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,3 +116,76 @@ def test_each_demand_is_an_event_with_its_actor(operator, person):
         ("one", "operator"),
         ("two", "operator"),
     }
+
+
+# --- what a clerk who may change users cannot do ---------------------------------------------
+
+
+@pytest.fixture
+def clerk(clock, person):
+    """Return somebody of the staff who may change users, and no more."""
+    visitor = person("clerk", is_staff=True)
+    visitor.user.user_permissions.add(Permission.objects.get(codename="change_user"))
+    testing.login(visitor.client, visitor.user)
+    return visitor
+
+
+def page(name, visitor, site="office"):
+    return reverse(f"{site}:auth_user_{name}", args=[visitor.user.pk])
+
+
+def test_nobody_makes_an_account_newer_to_gain_the_days_of_a_new_one(clerk):
+    joined = clerk.user.date_joined
+    fields = {"username": "clerk", "email": "new@example.com", "is_active": "on", "is_staff": "on"}
+    later = {"date_joined_0": "2099-01-01", "date_joined_1": "00:00:00"}
+    answer = clerk.client.post(page("change", clerk), {**fields, **later})
+    assert answer.status_code == 302
+    clerk.user.refresh_from_db()
+    assert (clerk.user.email, clerk.user.date_joined) == ("new@example.com", joined)
+
+
+@pytest.mark.parametrize("whose", ["his own", "another's"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_no_operator_chooses_a_password_by_any_page(clerk, person, whose, method):
+    target = clerk if whose == "his own" else person("fan")
+    stored = target.user.password
+    chosen = {"password1": "chosen by a clerk 1", "password2": "chosen by a clerk 1"}
+    path = page("password_change", target)
+    assert getattr(clerk.client, method)(path, chosen).status_code == 404
+    named = {"username": target.user.username, "password": "plain", "is_active": "on", **chosen}
+    clerk.client.post(page("change", target), named)
+    clerk.client.post(page("change", target), {**named, "_saveasnew": "1"})
+    target.user.refresh_from_db()
+    assert target.user.password == stored
+    assert type(target.user).objects.count() == (1 if whose == "his own" else 2)
+
+
+def test_a_reset_takes_the_permission_and_a_fresh_proof(clerk, person, clock, mailoutbox):
+    fan, looker = person("fan"), person("looker", is_staff=True)
+    testing.login(looker.client, looker.user)
+    assert looker.client.post(page("send_reset", fan)).status_code == 403
+    missing = reverse("office:auth_user_send_reset", args=[fan.user.pk + 1000])
+    assert looker.client.get(missing).status_code == 403
+    clock.shift(301)
+    assert leads_to(clerk.client.post(page("send_reset", fan)), "hardening:step_up")
+    assert not mailoutbox
+
+
+@pytest.mark.parametrize("query", ["second_factor=no", "factor_deadline=overdue", "o=1.2.99"])
+def test_without_the_permission_no_address_tells_who_has_no_factor(clerk, person, query):
+    testing.enrol(person("armed").user)
+    person("bare")
+    shown = clerk.client.get(f"{users()}?{query}", follow=True)
+    assert [user.username for user in shown.context["cl"].result_list] == ["armed", "bare", "clerk"]
+    assert "second_factor" not in shown.context["cl"].list_display
+
+
+# --- lists of hosts --------------------------------------------------------------------------
+
+
+def test_a_list_that_is_edited_in_place_opens_with_our_columns(operator, monkeypatch):
+    ours = office._registry[get_user_model()]
+    monkeypatch.setattr(ours, "list_editable", ("email",), raising=False)
+    answer = operator.client.get(users())
+    assert answer.status_code == 200
+    assert "second_factor" in answer.context["cl"].list_display

@@ -7,8 +7,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
 from django.urls import path
 
-from hardening.admin import HardeningUserAdminMixin, RolePolicyAdmin
-from hardening.models import RolePolicy
+from hardening.admin import HardeningUserAdminMixin, OperatorRequestAdmin, RolePolicyAdmin
+from hardening.models import OperatorRequest, RolePolicy
 from tests.host.doors import banner_page
 from tests.urls import urlpatterns as site
 
@@ -20,5 +20,6 @@ class OfficeUserAdmin(HardeningUserAdminMixin, UserAdmin):
 office = AdminSite(name="office")
 office.register(get_user_model(), OfficeUserAdmin)
 office.register(RolePolicy, RolePolicyAdmin)
+office.register(OperatorRequest, OperatorRequestAdmin)
 
 urlpatterns = [path("office/", office.urls), path("banner/", banner_page), *site]

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import load_command_class
 from django.test import override_settings
 
@@ -348,6 +349,15 @@ def resolve(dotted):
     raise AssertionError(dotted)
 
 
+def permissions():
+    """Return the code names of the app's permissions, which Django makes and we add to."""
+    made = set()
+    for model in apps.get_app_config("hardening").get_models():
+        made |= {f"{action}_{model._meta.model_name}" for action in model._meta.default_permissions}
+        made |= {name for name, _ in model._meta.permissions}
+    return made
+
+
 def test_every_function_on_the_request_flow_exists():
     written = set(re.findall(r"\b([a-z_]+(?:\.\w+)+)\b", page("request-flow.md")))
     ours = {dotted for dotted in written if dotted.split(".")[0] in FLOORS}
@@ -361,8 +371,8 @@ def test_dotted_names_of_the_app_exist_wherever_they_are_written():
     for path in [*PAGES, ROOT / "README.md"]:
         for dotted in re.findall(r"`hardening((?:\.[A-Za-z]\w*)+)`", path.read_text("utf-8")):
             last = dotted.rsplit(".", 1)[1]
-            if last in {"audit", "html"} or re.fullmatch(r"[EW]\d{3}", last):
-                continue  # a logger, a template, a check
+            if last in {"audit", "html", *permissions()} or re.fullmatch(r"[EW]\d{3}", last):
+                continue  # a logger, a template, a permission, a check
             assert resolve(dotted.removeprefix(".")) is not None, f"{path.name}: hardening{dotted}"
 
 

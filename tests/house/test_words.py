@@ -24,6 +24,7 @@ MAILS = sorted(path.stem for path in APP.glob("templates/hardening/mail/*.html")
 ABOUT_NOBODY = {Event.POLICY_CHANGED, Event.POLICY_REFUSED, Event.VAULT_RESEALED}
 ABOUT_NOBODY |= {Event.ATTACK_BEGAN, Event.ATTACK_ENDED, Event.THROTTLE_STORE_DOWN}
 ABOUT_NOBODY |= {Event.BREACH_SOURCE_DOWN}
+ABOUT_NOBODY |= {Event.BREAK_GLASS_MADE, Event.BREAK_GLASS_REVOKED}
 
 
 def uses(enum, member, *, beside):

@@ -9,6 +9,7 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.urls import reverse
+from django.utils.html import escape
 
 from hardening import testing
 from hardening.audit import Event
@@ -44,6 +45,29 @@ class AdminPages(People):
         event = SecurityEvent.objects.get(event=Event.PASSWORD_CHANGE_DEMANDED)
         assert event.target_pk == str(fan.user.pk)
         assert event.actor_pk == str(member.user.pk)
+
+    def test_the_admin_mails_her_a_reset(self, member, fan):
+        testing.login(member.client, member.user)
+        hers = reverse(page_of(fan.user, "change"), args=[quote(fan.user.pk)])
+        page = reverse(page_of(fan.user, "send_reset"), args=[quote(fan.user.pk)])
+        assert f'href="{escape(page)}"' in member.get(hers).content.decode()
+        mail.outbox.clear()
+        assert member.post(page).headers["Location"] == hers
+        assert [message.to for message in mail.outbox] == [[fan.user.email]]
+        event = SecurityEvent.objects.get(event=Event.PASSWORD_RESET_SENT)
+        assert (event.target_pk, event.actor_pk) == (str(fan.user.pk), str(member.user.pk))
+
+    def test_the_compliance_page_leads_to_her(self, member, fan):
+        row = RolePolicy.objects.create(
+            role="everyone", mode="enforce", starts_at=moment(NOW - DAY)
+        )
+        testing.login(member.client, member.user)
+        query = {"policy": f"row:{row.pk}", "status": "overdue"}
+        answer = member.get("admin:hardening_rolepolicy_compliance", **query)
+        (listed,) = answer.context["people"]
+        assert listed["person"].name == fan.user.get_username()
+        hers = reverse(page_of(fan.user, "change"), args=[quote(fan.user.pk)])
+        assert f'href="{escape(hers)}"' in answer.content.decode()
 
     @pytest.mark.parametrize("role", ["group:editors", "perm:auth.change_group"])
     def test_a_policy_covers_whoever_joins_the_group(self, fan, role):
