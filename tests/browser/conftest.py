@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.request import urlopen
@@ -121,13 +121,16 @@ def shoot() -> Callable[[Page, str], dict[str, Path]]:
 
 
 @pytest.fixture
-def look_over() -> Callable[[Page, str], dict[str, Path]]:
-    """Return `look_over(page, name)`: `shoot`, and axe and the size of targets in each look."""
+def look_over() -> Callable[..., dict[str, Path]]:
+    """Return `look_over(page, name)`: `shoot`, and axe and the size of targets in each look.
 
-    def look(page: Page, name: str) -> dict[str, Path]:
+    `beside` are selectors of what is not ours to mend.
+    """
+
+    def look(page: Page, name: str, *, beside: Sequence[str] = ()) -> dict[str, Path]:
         pictures = {}
         for each in looks(page, name):
-            judge(page)
+            judge(page, beside)
             assert_targets_are_large(page, name)
             pictures[each] = photograph(page, f"{name}-{each}")
         return pictures

@@ -214,6 +214,7 @@ def test_policies_in_the_admin(page, open_page, alba, settings, sign_in_as, put_
     page.get_by_label("Strength").select_option("any")
     page.get_by_label("Mode").select_option("enforce")
     press(page, "Save")
+    press(page, re.compile("^Save"))
     expect(page.locator("#result_list")).to_contain_text("Staff")
     shoot(page, "admin-policies")
     open_page("/admin/auth/user/")

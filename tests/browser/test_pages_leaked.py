@@ -182,5 +182,6 @@ def test_the_list_of_users_and_the_form_of_a_policy(page, open_page, alba, put_i
     page.get_by_label("Days until a password is looked up again").fill("3")
     page.get_by_label("Breached passwords").select_option("warn")
     press(page, "Save")
+    press(page, re.compile("^Save"))
     expect(page.locator("#result_list")).to_contain_text("Warn, and ask unknown browsers")
     shoot(page, "leaked-admin-policies")

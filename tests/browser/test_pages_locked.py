@@ -16,7 +16,7 @@ from hardening.models import SiteState, ThrottleCell
 from hardening.throttle.hashgate import BusyError
 from hardening.throttle.tally import Lately
 from tests.browser.people import NOW, PASSWORD, arrive, follow, next_page, press, see
-from tests.browser.watching import looks, photograph
+from tests.browser.watching import AXE_OPTIONS, looks, photograph
 
 LOGIN = "/security/login/"
 LIST = "/admin/hardening/throttlecell/"
@@ -115,7 +115,8 @@ def judge_content(page):
     Breadcrumbs, the search and the table's own controls are Django's affair.
     """
     djangos = [["#toolbar"], [".actions"], ["#result_list"]]
-    found = Axe().run(page, context={"include": [["#content"]], "exclude": djangos})
+    ours = {"include": [["#content"]], "exclude": djangos}
+    found = Axe().run(page, context=ours, options=AXE_OPTIONS)
     assert found.violations_count == 0, found.generate_report()
 
 

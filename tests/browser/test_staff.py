@@ -50,9 +50,11 @@ def test_an_admin_gets_in_with_a_factor_only_and_sets_a_policy_with_a_fresh_proo
     page.goto(f"{backstage.url}/admin/hardening/rolepolicy/add/")
     page.get_by_label("Role").fill("everyone")
     page.get_by_label("Mode").select_option("enforce")
-    page.get_by_label("Days of grace").fill("14")
+    page.get_by_label("Days of grace:").fill("14")
     shoot(page, "backstage-admin-policy")
     press(page, "Save")
+    shoot(page, "backstage-admin-policy-preview")
+    press(page, re.compile("^Save"))
     expect(page.locator("#result_list")).to_contain_text("Everyone")
 
     page.context.clear_cookies()
