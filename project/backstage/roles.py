@@ -1,8 +1,7 @@
 """The site's roles, found by `hardening` because this module is called `roles`.
 
-Both change what the public sees, so both say so: a policy can then ask for a second factor, and a
-system check warns where none does. The policies themselves stand in the settings, in
-`HARDENING["POLICIES"]`, and in the admin.
+Both change what the public sees, so both say so: `hardening_status` names whichever no policy in
+force covers. Their policies stand in the admin, see `demo_policies.py`.
 """
 
 from __future__ import annotations

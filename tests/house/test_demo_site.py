@@ -48,7 +48,22 @@ def assert_well(done):
 def test_the_system_checks_are_silent(manage):
     done = manage("check", "--fail-level", "WARNING")
     assert_well(done)
-    assert "no issues (0 silenced)" in done.stdout
+    # The policies for managers and editors stand in the admin, where no system check looks.
+    assert "no issues (2 silenced)" in done.stdout
+
+
+def test_what_is_silenced_is_said_where_the_database_can_be_asked(manage):
+    assert_well(manage("migrate", "--verbosity", "0"))
+    assert_well(manage("seed_backstage"))
+    done = manage("hardening_status", "--format", "json")
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    silenced = [check["id"] for check in report["checks"] if check["silenced"]]
+    assert silenced == ["hardening.W004", "hardening.W004"]
+    (said,) = [line for line in report["attention"] if "publishes publicly" in line]
+    assert "'artist-page-editor'" in said
+    done = manage("check", BACKSTAGE_DEMO="0")
+    assert "hardening.W004" in done.stderr
 
 
 def test_no_migration_is_missing(manage):

@@ -22,7 +22,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from project.backstage import demo_data
+from project.backstage import demo_crowd, demo_data, demo_policies, demo_trend
 from project.backstage.models import Artist, ArtistPage, Membership, User
 from project.backstage.publishing import Change, publish
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_PORT = "8000"
+ACCOUNT_AGE = timedelta(days=400)
 
 LOOKED_UP_ELSEWHERE = """\
 and at Pwned Passwords, which sees five digits of a hash; BACKSTAGE_BREACH_API=0 keeps that off."""
@@ -48,9 +49,27 @@ What to try at {site}/
      and look at its history, where one click takes a change back.
 
 3. Sign in as "staff" at {site}/admin/. The admin's own sign-in page is guarded as well.
-   "admin" is a superuser and sets the policies at {site}/admin/hardening/rolepolicy/
+   Enforce the policy for editors, which so far only reports:
+   - see who would be stopped at {site}/admin/hardening/rolepolicy/compliance/
+   - open the policy for "Artist page editor" there, and choose Mode: Enforce
+   - "Save" saves nothing yet: it says who would be stopped, and what each of them meets
+   - go back, let it start today with 14 days of grace, look again, then confirm
+   - sign in as "editor" in a private window: a banner says by when a factor must be there
 
-4. Sign in as "listener", whose password is in a leaked list. Whoever types it may be a thief:
+4. Help somebody who lost a phone. "drummer" has: sign in, and a code is asked for that nobody has.
+   - "operator" has asked for a reset; nobody approves what he asked for himself
+   - as "staff", approve it at {site}/admin/hardening/operatorrequest/
+   - now "drummer" gets in by the mailbox, and sets up another authenticator
+   - a person's page in {site}/admin/backstage/user/ offers the rest ("admin" may do it all)
+
+5. What runs every day, and what lies in the safe; in another terminal:
+     .venv-demo/bin/python manage.py hardening_report
+     .venv-demo/bin/python manage.py hardening_remind
+     .venv-demo/bin/python manage.py hardening_breakglass make
+   - the reminders go to those whose date is near, once; run it again and none goes out
+   - a break-glass code lets "admin" in for an hour, where a second factor is asked for
+
+6. Sign in as "listener", whose password is in a leaked list. Whoever types it may be a thief:
    - so a code is mailed first, on any browser; then a new password must be chosen
    - "qwerty123456789" is refused beside its field: it is in the list as well
    - a change ends other sessions of "listener", a mail says so, and the next sign-in is quiet
@@ -58,20 +77,22 @@ What to try at {site}/
      .venv-demo/bin/python manage.py hardening_corpus check
      .venv-demo/bin/python manage.py hardening_status
 
-5. Guess. Type six wrong passwords for "fan" in a private window:
+7. Guess. Type six wrong passwords for "fan" in a private window:
    - a page says how long to wait, as for a name that nobody has; the right password waits too
      (the first wait is half a minute, and each wrong password after it doubles the next)
    - it offers a link by mail (at {site}/mailbox/), which ends the wait in that window
    - in the window where "fan" has signed in before, "fan" signs in as ever
    - "staff" sees who has to wait, and lifts it, at {site}/admin/hardening/throttlecell/
 
-6. Try stolen passwords from forty addresses; in another terminal:
+8. Try stolen passwords from forty addresses; in another terminal:
      .venv-demo/bin/python manage.py attack_backstage
    Attack mode begins: a password alone opens nothing where no code was ever proven before.
 
-7. "make drill" in another terminal attacks this site's login in a throwaway database, with the
+9. "make drill" in another terminal attacks this site's login in a throwaway database, with the
    app and without it, and prints what got through. It takes some minutes.
 
+Beside the accounts above there are {crowd} invented people with three months of invented past.
+Nobody can sign in as one of them.
 No phone at hand? "Can't scan?" on the page shows the key; `oathtool --totp -b KEY` makes codes.
 To start afresh, stop the site and delete the folder {data}
 """
@@ -99,13 +120,17 @@ class Command(BaseCommand):
         if not settings.DEMO:
             message = "This site is not the demo; accounts with public passwords stay out of it."
             raise CommandError(message)
+        now = timezone.now()
         with transaction.atomic():
-            seed(now=timezone.now())
+            seed(now=now)
+            demo_crowd.create(now=now)
+            demo_trend.draw(now=now)
         build_corpus(settings.BREACH_CORPUS)
         self._print_where_passwords_are_looked_up()
         self._print_accounts()
         site = f"http://localhost:{options['port']}"
-        self.stdout.write(WHAT_TO_TRY.format(site=site, data=settings.DATA_DIR))
+        crowd = demo_crowd.SIZE
+        self.stdout.write(WHAT_TO_TRY.format(site=site, crowd=crowd, data=settings.DATA_DIR))
 
     def _print_where_passwords_are_looked_up(self) -> None:
         """Say what is asked about passwords, and what leaves this machine."""
@@ -136,9 +161,11 @@ def build_corpus(path: Path) -> None:
 
 
 def seed(*, now: datetime) -> None:
-    """Create the accounts, artists, pages and changes that do not exist yet."""
+    """Create the accounts, policies, artists, pages and changes that do not exist yet."""
     for account in demo_data.ACCOUNTS:
-        _create_account(account)
+        _create_account(account, now=now)
+    for policy in (demo_policies.MANAGERS, demo_policies.EDITORS):
+        demo_policies.create(policy, now=now)
     for spec in demo_data.ARTISTS:
         _create_artist(spec, now=now)
     fan = User.objects.get(username="fan")
@@ -146,14 +173,18 @@ def seed(*, now: datetime) -> None:
         fan.follows.set(Artist.objects.filter(slug__in=demo_data.FOLLOWED_BY_FAN))
 
 
-def _create_account(account: demo_data.Account) -> None:
-    """Create one account with its password and permissions, unless it exists."""
+def _create_account(account: demo_data.Account, *, now: datetime) -> None:
+    """Create one account with its password and permissions, unless it exists.
+
+    It is no new one: a policy may give those some days.
+    """
     user, created = User.objects.get_or_create(
         username=account.username,
         defaults={
             "email": f"{account.username}@backstage.example",
             "is_staff": account.is_staff,
             "is_superuser": account.is_superuser,
+            "date_joined": now - ACCOUNT_AGE,
         },
     )
     if not created:
