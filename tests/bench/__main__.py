@@ -2,7 +2,7 @@
 
 Starts one child a database (`tests.bench.measure`), prints a table and, with `--json`, writes
 
-    {"schema": 3,
+    {"schema": 4,
      "date": "2026-01-31",                                   UTC
      "machine": {"cores": 2, "python": "3.11.7", "django": "5.2.19", "load": 0.4},
      "rounds": 60,
@@ -21,7 +21,8 @@ Starts one child a database (`tests.bench.measure`), prints a table and, with `-
          "limits": {"ratio", "queries", "extra_queries"}}],  null: none
        "names": [{"stage", "side", "known", "unknown": times as above, "ratio", "limit"}],
        "cpu": [{"name": of a scenario, times as above, "cheaper": times less, "limit"}]}],
-     "breaches": null, or with `--breaches`: see `tests.bench.breach_run`}
+     "breaches": null, or with `--breaches`: see `tests.bench.breach_run`,
+     "policies": null, or with `--policies`: see `tests.bench.policy_run`}
 
 What is compared, and why within one process, says `tests.bench.sides`; how, `tests.bench.measure`.
 
@@ -47,7 +48,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import postgres, redis
-from tests.bench import breach_run, breach_tables, report
+from tests.bench import breach_run, breach_tables, policy_run, policy_tables, report
 from tests.servers import DatabaseServer
 
 ROUNDS = 60
@@ -64,15 +65,18 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     found: dict[str, Any] = {
-        "schema": 3,
+        "schema": 4,
         "date": datetime.now(tz=UTC).date().isoformat(),
         "machine": machine(),
         "rounds": rounds,
         "results": [],
         "breaches": None,
+        "policies": None,
     }
     if given.breaches:
         found["breaches"] = breaches(given, rounds)
+    elif given.policies:
+        found["policies"] = policies(given)
     else:
         found["results"] = list(results(given.database, rounds))
     sys.stdout.write("\n".join([*said(found), ""]))
@@ -82,6 +86,7 @@ def main(arguments: list[str]) -> int:
         into_docs(found)
     broken = any(report.any_over(result) for result in found["results"])
     broken = broken or (given.breaches and breach_tables.any_over(found["breaches"]))
+    broken = broken or (given.policies and policy_tables.any_over(found["policies"]))
     return 1 if given.strict and broken else 0
 
 
@@ -101,6 +106,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--breaches", action="store_true", help="the check of breached passwords, nothing else"
+    )
+    parser.add_argument(
+        "--policies", action="store_true", help="policies of very many people, nothing else"
+    )
+    parser.add_argument(
+        "--people", type=int, metavar="N", help=f"that many instead of {policy_run.MANY:,}"
     )
     parser.add_argument(
         "--large", action="store_true", help=f"with a corpus of {breach_run.LARGE:,} entries"
@@ -136,6 +147,17 @@ def breaches(given: argparse.Namespace, rounds: int) -> dict[str, Any]:
             given.entries or sizes, rounds=rounds, ranges=ranges, database=address, store=url
         )
     return {**found, "short": short}
+
+
+def policies(given: argparse.Namespace) -> list[dict[str, Any]]:
+    """Measure the policies of very many people, on PostgreSQL unless another is named."""
+    name = "postgresql" if given.database == "all" else given.database
+    lacking = missing(name)
+    if lacking:
+        sys.exit(f"{lacking} is not installed: {name} not measured")
+    runs = given.rounds or (policy_run.QUICK_RUNS if given.quick else policy_run.RUNS)
+    sizes = policy_run.sizes_of(given.people, quick=given.quick)
+    return policy_run.measured(sizes, runs=runs, lend=lambda: database(name))
 
 
 def missing(name: str) -> str | None:
@@ -219,6 +241,8 @@ def said(found: dict[str, Any]) -> Iterator[str]:
         for heading, table in breach_tables.tables(found["breaches"]):
             yield from ("", heading, *report.aligned(table))
         yield found["breaches"]["short"] or ""
+    if found["policies"]:
+        yield from policy_tables.said(found["policies"], about=machine_of(found))
 
 
 def about(found: dict[str, Any], result: dict[str, Any]) -> str:
@@ -249,6 +273,9 @@ def into_docs(found: dict[str, Any]) -> None:
         put_between("table", lines)
     if found["breaches"]:
         put_between("breaches", list(breach_lines(found)))
+    if found["policies"]:
+        when = f"{found['date']}; {machine_of(found)}"
+        put_between("policies", policy_tables.page(found["policies"], about=when))
 
 
 def breach_lines(found: dict[str, Any]) -> Iterator[str]:

@@ -5,19 +5,13 @@ Times are never tested: the machine's other work would be what is judged.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from tests import redis
 from tests.bench import breach_run, breach_tables, figures, report
 from tests.bench.figures import Round
+from tests.bench.running import measured
 
-ROOT = Path(__file__).resolve().parents[2]
 # Queries of plain Django, of the guarded site, how many of the latter name a table of ours, and the
 # passwords that it hashes: with all counters in the database, and with rates in Redis.
 PROMISED = {
@@ -63,22 +57,6 @@ CHECKED = {
     "api_slow": (12, 1, 1),
     "api_dead": (12, 1, 0),
 }
-
-
-def measured(folder: Path, database: str, *more: str) -> tuple[str, dict]:
-    """The smallest run there is: what it printed, and what it wrote."""
-    numbers = folder / "numbers.json"
-    wanted = ["--database", database, "--rounds", "1", "--json", str(numbers), *more]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", *wanted],
-        cwd=ROOT,
-        env={**os.environ, "HARDENING_TESTS_DATABASE": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, json.loads(numbers.read_text())
 
 
 @pytest.fixture(scope="module")

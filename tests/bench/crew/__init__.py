@@ -1,0 +1,1 @@
+"""An app of the measured site: who works for whom."""
