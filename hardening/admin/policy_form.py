@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 EARLIEST_START = 946_684_800  # 2000-01-01 UTC, in Unix seconds
 MAX_START_DAYS = 3653  # ten years
 MIN_STEP_UP_SECONDS = 60  # own
+MIN_ABSOLUTE_SECONDS = 15 * 60  # own
 
 # What stands under which heading, in the admin.
 FIELDSETS: Any = (
@@ -145,17 +146,20 @@ class RolePolicyForm(forms.ModelForm):
                 "for less."
             ),
             "idle_seconds": gettext_lazy(
-                "In seconds; 1800 is half an hour, 86400 a day. Empty: no limit by this policy."
+                "In seconds; 1800 is half an hour, 86400 a day. Empty: no limit by this policy. "
+                "Kept for a later version; nothing acts on it yet."
             ),
             "absolute_seconds": gettext_lazy(
-                "In seconds, however busy somebody is; 43200 is half a day, 604800 a week. Empty: "
-                "no limit by this policy."
+                "In seconds from the sign-in, however busy somebody is; 43200 is half a day, "
+                "604800 a week. Open sessions that are older end at once. Empty: no limit by this "
+                "policy."
             ),
             "remembered_days": format_lazy(
                 gettext_lazy(
                     "For how many days the second factor is not asked for again in a browser that "
                     "a member has told to remember. 0: it is always asked for; at most {days}. "
-                    "Where policies differ, the shortest holds."
+                    "Where policies differ, the shortest holds. Kept for a later version; nothing "
+                    "acts on it yet."
                 ),
                 days=MAX_REMEMBERED_DAYS,
             ),
@@ -207,14 +211,11 @@ class RolePolicyForm(forms.ModelForm):
 
     def clean_step_up_seconds(self) -> int | None:
         """Refuse what leaves no time to fill in a form: nobody could take the policy back."""
-        seconds: int | None = self.cleaned_data["step_up_seconds"]
-        if seconds is not None and seconds < MIN_STEP_UP_SECONDS:
-            raise ValidationError(
-                _("At least %(seconds)s seconds."),
-                code="too_short",
-                params={"seconds": MIN_STEP_UP_SECONDS},
-            )
-        return seconds
+        return _at_least(MIN_STEP_UP_SECONDS, self.cleaned_data["step_up_seconds"])
+
+    def clean_absolute_seconds(self) -> int | None:
+        """Refuse what ends a session before anybody has proven a factor, read and saved."""
+        return _at_least(MIN_ABSOLUTE_SECONDS, self.cleaned_data["absolute_seconds"])
 
     def clean_strength(self) -> str:
         """Refuse a strength that no installed kind of factor reaches."""
@@ -246,3 +247,11 @@ class RolePolicyForm(forms.ModelForm):
             flow.refused(wanted, actor=self.editor, now=now, where=self.where, why=why)
             raise ValidationError(str(OBJECTIONS[why]), code=why.value)
         return cleaned
+
+
+def _at_least(least: int, seconds: int | None) -> int | None:
+    if seconds is not None and seconds < least:
+        raise ValidationError(
+            _("At least %(seconds)s seconds."), code="too_short", params={"seconds": least}
+        )
+    return seconds

@@ -149,3 +149,13 @@ def test_a_policy_raised_beyond_an_authenticator_stops_who_proved_one(member, cl
     row.delete()
     member.get("hardening:enrol")
     assert member.is_signed_in()
+
+
+def test_a_session_is_over_so_long_after_the_sign_in_as_a_policy_says(live, clock):
+    clock.shift(1000)
+    enforce("everyone", grace_days=9, absolute_seconds=1000)  # in grace: limits do not wait
+    assert live.is_signed_in()
+    clock.shift(1)
+    assert not live.is_signed_in()
+    live.sign_in()
+    assert live.is_signed_in()
