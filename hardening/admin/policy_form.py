@@ -22,7 +22,7 @@ from hardening.audit import NOWHERE, Where
 from hardening.core.values import RECHECK_DAYS_PRIVILEGED, Strength
 from hardening.flows import policy as flow
 from hardening.models import RolePolicy
-from hardening.models.policy import MAX_GRACE_DAYS, MAX_REMEMBERED_DAYS
+from hardening.models.policy import MAX_GRACE_DAYS, MAX_REMEMBERED_DAYS, Mode
 from hardening.moments import unix
 from hardening.policies import DAY_SECONDS
 
@@ -218,9 +218,10 @@ class RolePolicyForm(forms.ModelForm):
         return _at_least(MIN_ABSOLUTE_SECONDS, self.cleaned_data["absolute_seconds"])
 
     def clean_strength(self) -> str:
-        """Refuse a strength that no installed kind of factor reaches."""
+        """Refuse a strength that no installed kind of factor reaches, but where it asks no more."""
         slug = str(self.cleaned_data["strength"])
-        if Strength.from_slug(slug) not in flow.strengths():
+        is_off = self.cleaned_data.get("mode") == Mode.OFF
+        if not is_off and Strength.from_slug(slug) not in flow.strengths():
             raise ValidationError(
                 _("No kind of factor on this site reaches that; nobody could comply."),
                 code="unreachable",

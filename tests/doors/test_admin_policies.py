@@ -13,7 +13,7 @@ from hardening.models import RolePolicy, SecurityEvent
 from hardening.models.policy import Mode
 from hardening.moments import moment
 from hardening.signals import policy_changed
-from tests.previews import save
+from tests.previews import FORM, save
 from tests.visitor import leads_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,24 +46,7 @@ def row(clock):
 
 
 def fields(**more):
-    given = {
-        "role": "staff",
-        "mode": "enforce",
-        "strength": "any",
-        "starts_at_0": "2026-11-01",
-        "starts_at_1": "08:00:00",
-        "grace_days": "7",
-        "new_account_days": "0",
-        "idle_seconds": "",
-        "absolute_seconds": "",
-        "remembered_days": "0",
-        "first_enrolment": "mailbox",
-        "breached_passwords": "enforce",
-        "recheck_days": "",
-        "step_up_seconds": "",
-        "note": "",
-    }
-    return {**given, **more}
+    return {**FORM, "role": "staff", "grace_days": "7", **more}
 
 
 def change(row):
@@ -263,6 +246,14 @@ def test_a_strength_that_no_factor_reaches_is_refused(editor, strength):
     answer = save(editor.client, ADD, fields(strength=strength, mode="report"))
     assert [e["code"] for e in errors(answer)["strength"]] == ["unreachable"]
     assert not RolePolicy.objects.exists()
+
+
+def test_a_policy_with_such_a_strength_can_still_be_switched_off(editor, row):
+    Group.objects.create(name="editors")
+    asks = {"role": "group:editors", "strength": "phishing-resistant"}
+    RolePolicy.objects.update(**asks, mode=Mode.ENFORCE)
+    save(editor.client, change(row), fields(**asks, mode="off"))
+    assert RolePolicy.objects.get().mode == Mode.OFF
 
 
 @pytest.mark.parametrize("days", ["366", "-1", "many"])

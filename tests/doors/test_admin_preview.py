@@ -14,7 +14,7 @@ from hardening.models import PolicyWaiver, RolePolicy, SecurityEvent
 from hardening.models.policy import Mode
 from hardening.moments import moment
 from tests.doors.conftest import START
-from tests.previews import save, seal_on
+from tests.previews import FORM, save, seal_on
 from tests.visitor import DAY, leads_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,25 +50,8 @@ def row(choir):
 
 
 def fields(**more):
-    given = {
-        "role": "group:choir",
-        "mode": "enforce",
-        "strength": "any",
-        "starts_at_0": "2026-11-01",
-        "starts_at_1": "08:00:00",
-        "grace_days": "0",
-        "new_account_days": "0",
-        "first_enrolment": "mailbox",
-        "step_up_seconds": "",
-        "idle_seconds": "",
-        "absolute_seconds": "",
-        "remembered_days": "0",
-        "breached_passwords": "enforce",
-        "recheck_days": "",
-        "note": "asked for by the board",
-        "_save": "Save",
-    }
-    return {**given, **more}
+    note = "asked for by the board"
+    return {**FORM, "role": "group:choir", "grace_days": "0", "note": note, "_save": "Save", **more}
 
 
 def change(row):
