@@ -46,6 +46,11 @@ def link_origin(request: Any) -> str | None:
     return None
 
 
+def site_url() -> str:
+    """Return scheme and host of the site as the settings name them; empty where they do not."""
+    return conf().SITE_URL or ""
+
+
 def takes_any_host() -> bool:
     """True where ``ALLOWED_HOSTS`` vouches for no host in particular."""
     return "*" in settings.ALLOWED_HOSTS
@@ -76,6 +81,11 @@ def operators() -> tuple[str, ...]:
     """Return the e-mail addresses of those who run the site: Django's ``ADMINS``."""
     # Pairs of name and address; newer Djangos take bare addresses.
     return tuple(str(one if isinstance(one, str) else one[1]) for one in settings.ADMINS)
+
+
+def reset_seconds() -> int:
+    """Return for how long a link to a new password works: Django's ``PASSWORD_RESET_TIMEOUT``."""
+    return int(settings.PASSWORD_RESET_TIMEOUT)
 
 
 def csrf_cookie_name() -> str:

@@ -48,6 +48,8 @@ class Purpose(StrEnum):
     THROTTLE = "throttle"  # names of counters
     DEVICE = "device"  # entries of the device cookie
     PUZZLE = "puzzle"  # seals of puzzles
+    AUDIT = "audit"  # events and their seals
+    DISOWN = "disown"  # links "this wasn't me"
     UNLOCK = "unlock"  # digests of mailed unlock links
     BREACH = "breach"  # names and seals ranges of leaked passwords in a shared cache
     PEPPER = "pepper"  # mixed into passwords; its roots are PEPPER_KEYS, see `peppers`

@@ -25,6 +25,16 @@ def moment(now: int) -> datetime:
     return timezone.make_naive(at, timezone.get_default_timezone())
 
 
+def exact(at: datetime) -> datetime:
+    """Return `at` in UTC; a naive one is in the default time zone, and the first of two such.
+
+    So it is the same before it is stored and after: no column keeps which of the two it was.
+    """
+    if timezone.is_naive(at):
+        at = timezone.make_aware(at.replace(fold=0), timezone.get_default_timezone())
+    return at.astimezone(UTC)
+
+
 def unix(at: datetime) -> int:
     """Return the Unix second of `at`, rounded down; a naive one is in the default time zone."""
     if timezone.is_naive(at):

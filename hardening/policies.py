@@ -57,6 +57,7 @@ class Policy:
     new_account_days: int = 0
     idle_seconds: int | None = None
     absolute_seconds: int | None = None
+    parallel_sessions: int | None = None
     remembered_days: int = 0
 
 
@@ -163,6 +164,7 @@ def from_row(row: RolePolicy) -> Policy:
         new_account_days=row.new_account_days,
         idle_seconds=row.idle_seconds,
         absolute_seconds=row.absolute_seconds,
+        parallel_sessions=row.parallel_sessions,
         remembered_days=row.remembered_days,
     )
 
@@ -178,11 +180,24 @@ def merge(policies: Iterable[Policy]) -> Requirement:
         step_up_seconds=_least(one.step_up_seconds for one in enforced),
         password_mode=_password_mode(listed),
         recheck_days=_recheck_days(enforced),
-        idle_seconds=_least(one.idle_seconds for one in enforced),
-        absolute_seconds=_least(one.absolute_seconds for one in enforced),
+        **_session_limits(enforced),
         # Where no policy covers somebody no factor is asked for, and none need be remembered.
         remembered_days=min((one.remembered_days for one in enforced), default=0),
     )
+
+
+def _session_limits(enforced: Sequence[Policy]) -> dict[str, int | None]:
+    """Return the limits on a session; those of the settings hold for everybody."""
+    site = conf()
+    of_site = {
+        "idle_seconds": site.SESSION_IDLE_SECONDS,
+        "absolute_seconds": site.SESSION_ABSOLUTE_SECONDS,
+        "parallel_sessions": site.SESSION_PARALLEL,
+    }
+    return {
+        name: _least((mine, *(getattr(one, name) for one in enforced)))
+        for name, mine in of_site.items()
+    }
 
 
 def _least(given: Iterable[int | None]) -> int | None:

@@ -21,8 +21,12 @@ from django.core.signals import setting_changed
 from hardening.conf.limits import all_limits, networks, store, whole
 from hardening.conf.passwords import base_url, file_path, sources, timeout
 from hardening.conf.readers import (
+    MAX_PARALLEL_SESSIONS,
     MAX_PARKED_LOGIN_SECONDS,
+    MAX_SESSION_SECONDS,
     MAX_STEP_UP_SECONDS,
+    MIN_ABSOLUTE_SECONDS,
+    MIN_SESSION_SECONDS,
     MIN_VAULT_KEY_CHARACTERS,
     FloorPolicy,
     boolean,
@@ -32,6 +36,7 @@ from hardening.conf.readers import (
     kind,
     name_of,
     name_or_none,
+    or_none,
     paragraph,
     password_mode,
     policies,
@@ -49,6 +54,7 @@ NAME = "HARDENING"
 MAX_DEVICE_COOKIE_DAYS = 400  # what browsers keep a cookie for at most (RFC 6265bis §5.5)
 MAX_TRUSTED_PROXIES = 16
 MAX_THROTTLE_WORKERS = 1000
+MAX_RETENTION_DAYS = 10 * 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,11 @@ class Conf:
         VAULT_PROVIDER: Dotted path of a callable that returns such a list instead.
         PARKED_LOGIN_SECONDS: How long a sign-in may wait for its second step.
         STEP_UP_SECONDS: How old a fresh proof may be.
+        SESSION_IDLE_SECONDS: After how long without a request a session is over, for everybody;
+            `None`: no limit; policies can only ask for less.
+        SESSION_ABSOLUTE_SECONDS: How long after its sign-in, likewise.
+        SESSION_PARALLEL: How many sessions an account may have at the same time, likewise.
+        AUDIT_RETENTION_DAYS: How long sealed events are kept; 0: for ever.
         TRUSTED_PROXIES: Networks whose `X-Forwarded-For` is believed.
         TRUSTED_PROXY_COUNT: How many proxies stand before the site, where they have no fixed
             addresses; 0: none is believed but `TRUSTED_PROXIES`.
@@ -85,6 +96,8 @@ class Conf:
         MAIL_FROM: Sender of our mails; `None`: `DEFAULT_FROM_EMAIL`.
         BASE_TEMPLATE: What our pages extend.
         SUPPORT: How people reach an operator; shown where no other way is left.
+        SITE_URL: Scheme and host that links in mails begin with; `None`: those of the request,
+            where `ALLOWED_HOSTS` vouches for them.
         TIME_ZONE_OF: Dotted path of a callable that takes a user and returns the name of her time
             zone, or `None`; see `hardening.zones`. `None`: everybody's is Django's `TIME_ZONE`.
     """
@@ -96,6 +109,10 @@ class Conf:
     VAULT_PROVIDER: str | None = None
     PARKED_LOGIN_SECONDS: int = 600
     STEP_UP_SECONDS: int = 300
+    SESSION_IDLE_SECONDS: int | None = None
+    SESSION_ABSOLUTE_SECONDS: int | None = None
+    SESSION_PARALLEL: int | None = None
+    AUDIT_RETENTION_DAYS: int = 400
     TRUSTED_PROXIES: tuple[str, ...] = ()
     TRUSTED_PROXY_COUNT: int = 0
     THROTTLE_STORE: str = field(default="database", repr=False)
@@ -113,6 +130,7 @@ class Conf:
     MAIL_FROM: str | None = None
     BASE_TEMPLATE: str = "hardening/base.html"
     SUPPORT: str = ""
+    SITE_URL: str | None = None
     TIME_ZONE_OF: str | None = None
 
 
@@ -175,6 +193,10 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "VAULT_PROVIDER": dotted_path,
     "PARKED_LOGIN_SECONDS": seconds(MAX_PARKED_LOGIN_SECONDS),
     "STEP_UP_SECONDS": seconds(MAX_STEP_UP_SECONDS),
+    "SESSION_IDLE_SECONDS": or_none(seconds(MAX_SESSION_SECONDS, least=MIN_SESSION_SECONDS)),
+    "SESSION_ABSOLUTE_SECONDS": or_none(seconds(MAX_SESSION_SECONDS, least=MIN_ABSOLUTE_SECONDS)),
+    "SESSION_PARALLEL": or_none(whole(1, MAX_PARALLEL_SESSIONS)),
+    "AUDIT_RETENTION_DAYS": whole(0, MAX_RETENTION_DAYS),
     "TRUSTED_PROXIES": networks,
     "TRUSTED_PROXY_COUNT": whole(0, MAX_TRUSTED_PROXIES),
     "THROTTLE_STORE": store,
@@ -192,12 +214,17 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "MAIL_FROM": name_or_none,
     "BASE_TEMPLATE": name_of,
     "SUPPORT": paragraph,
+    "SITE_URL": or_none(base_url),
     "TIME_ZONE_OF": dotted_path,
 }
 
 __all__ = [
+    "MAX_PARALLEL_SESSIONS",
     "MAX_PARKED_LOGIN_SECONDS",
+    "MAX_SESSION_SECONDS",
     "MAX_STEP_UP_SECONDS",
+    "MIN_ABSOLUTE_SECONDS",
+    "MIN_SESSION_SECONDS",
     "MIN_VAULT_KEY_CHARACTERS",
     "NAME",
     "Conf",

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 MIN_VAULT_KEY_CHARACTERS = 32  # 128 bits even if somebody types hexadecimal digits
 MAX_PARKED_LOGIN_SECONDS = 60 * 60  # login.md: a waiting sign-in lives for minutes
+MIN_SESSION_SECONDS = 60
+MIN_ABSOLUTE_SECONDS = 15 * 60  # own: less ends a session before its owner has undone the limit
+MAX_SESSION_SECONDS = 365 * 24 * 60 * 60
+MAX_PARALLEL_SESSIONS = 100
 MAX_STEP_UP_SECONDS = 24 * 60 * 60  # NIST SP 800-63B-4 §2.2.3: no proof is fresh for longer
 
 
@@ -116,14 +120,19 @@ def paragraph(value: object) -> str:
     return value
 
 
-def seconds(most: int) -> Callable[[object], int]:
-    """Return a reader of whole seconds from 1 to `most`."""
+def or_none(read: Callable[[object], Any]) -> Callable[[object], Any]:
+    """Return a reader that also takes `None`."""
+    return lambda value: None if value is None else read(value)
+
+
+def seconds(most: int, *, least: int = 1) -> Callable[[object], int]:
+    """Return a reader of whole seconds from `least` to `most`."""
 
     def read(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise MistakeError(f" must be a whole number of seconds, not {kind(value)}.")
-        if not 1 <= value <= most:
-            raise MistakeError(f" must be from 1 to {most} seconds.")
+        if not least <= value <= most:
+            raise MistakeError(f" must be from {least} to {most} seconds.")
         return value
 
     return read

@@ -26,7 +26,9 @@ from hardening.core.evidence import (
     is_fresh,
     is_opened,
     is_proven,
+    may_be_remembered,
     owes_password,
+    reachable_strength,
     required_strength,
     roles_due,
     strongest,
@@ -108,14 +110,12 @@ def _factor(_need: Need, who: Who, session: Session, now: int) -> Decision | Non
     """Row 3: a factor exists, so it is proven, at the required strength if one can reach it."""
     if not who.factors or is_opened(who, session, now):
         return None
-    required = required_strength(who, now)
-    reachable = required if strongest(who) >= required else Strength.ANY
+    reachable = reachable_strength(who, now)
     if any(factor.strength >= reachable and is_proven(factor, session) for factor in who.factors):
         return None
-    if reachable < Strength.PHISHING_RESISTANT and (
-        session.has(ProofKind.RECOVERY_CODE)
-        or (session.remembered and who.requirement.remembered_days > 0)
-    ):
+    if session.remembered and may_be_remembered(who, now):
+        return None
+    if reachable < Strength.PHISHING_RESISTANT and session.has(ProofKind.RECOVERY_CODE):
         return None
     return _challenge(who, reachable, now)
 

@@ -48,6 +48,21 @@ def strongest(who: Who) -> Strength:
     return max((factor.strength for factor in who.factors), default=Strength.NONE)
 
 
+def reachable_strength(who: Who, now: int) -> Strength:
+    """Return what a second factor is asked to reach: what is due, or any where none reaches it."""
+    required = required_strength(who, now)
+    return required if strongest(who) >= required else Strength.ANY
+
+
+def may_be_remembered(who: Who, now: int) -> bool:
+    """True if a browser may be asked for no factor for some days, by the policies of now.
+
+    Never where a phishing-resistant one is asked for: a cookie is none.
+    """
+    allowed = who.requirement.remembered_days > 0
+    return allowed and reachable_strength(who, now) < Strength.PHISHING_RESISTANT
+
+
 def is_proven(factor: Factor, session: Session) -> bool:
     """A proof counts as long as its factor exists; a removed one takes its proofs along."""
     return any(proof.factor_id == factor.id for proof in session.proofs)

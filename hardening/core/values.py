@@ -204,6 +204,7 @@ class Requirement:
     recheck_days: int = RECHECK_DAYS
     idle_seconds: int | None = None
     absolute_seconds: int | None = None
+    parallel_sessions: int | None = None
     remembered_days: int = 0
     first_by_ticket: bool = False
     step_up_seconds: int | None = None
@@ -244,6 +245,7 @@ class Session:
     attack_mode: bool = False
     flagged_address: bool = False
     remembered: bool = False
+    new_browser: bool = False  # no device cookie of the account came with the sign-in
 
     def has(self, *kinds: ProofKind) -> bool:
         """True if any proof is of one of `kinds`, whatever its age."""

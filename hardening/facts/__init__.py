@@ -25,6 +25,7 @@ from django.db import Error, connections, router, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from hardening import policies
+from hardening.core import ended
 from hardening.core.grace import decode, personal
 from hardening.core.pwned import Finding, mark
 from hardening.core.values import Who
@@ -138,6 +139,7 @@ class Facts:
             mailbox_usable=bool(email_of(self.user)),
             account_epoch=columns["account_epoch"],
             site_epoch=columns["site_epoch"],
+            ended_sessions=ended.decode(columns["account_ended_sessions"]),
             # For superusers only, so whoever is none any more is stopped at once.
             break_glass=(
                 columns["account_break_glass_until"]

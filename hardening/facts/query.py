@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 PREFIX = "hardening_"
 ACCOUNT_COLUMNS = {
     "epoch": 0,
+    "ended_sessions": "",
     "factors": "",
     "codes_left": 0,
     "must_change": "",

@@ -18,6 +18,7 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from hardening.core import ended
 from hardening.core.pwned import Finding, mark
 from hardening.models.database import Row, WrittenQuerySet
 from hardening.models.inserting import insert_missing
@@ -60,6 +61,38 @@ class AccountQuerySet(WrittenQuerySet["Account"]):
     def lock(self, user_pk: Any) -> None:
         """Lock the row until the transaction ends, by a write that every database locks for."""
         self.filter(user_id=user_pk).update(epoch=F("epoch"))
+
+    def end_sessions(self, user_pk: Any, ids: dict[str, int], *, now: int) -> bool:
+        """End sessions by their ids; the caller has opened a transaction.
+
+        Args:
+            user_pk: Whose.
+            ids: Until when (Unix seconds) a session of each id might live.
+            now: Unix seconds.
+
+        Returns:
+            False if there were too many to list: then all sessions of the account have ended.
+        """
+        self.of(user_pk)
+        self.lock(user_pk)
+        text = self.values_list("ended_sessions", flat=True).get(user_id=user_pk)
+        listed = ended.added(text, ids, now=now)
+        if listed is None:
+            self.bump_epoch(user_pk)
+            self.filter(user_id=user_pk).update(ended_sessions="")
+            return False
+        self.filter(user_id=user_pk).update(ended_sessions=listed)
+        return True
+
+    def freeze(self, user_pk: Any) -> bool:
+        """Refuse every sign-in from now on; true for exactly one caller."""
+        self.of(user_pk)
+        return self.filter(user_id=user_pk, frozen=False).update(frozen=True) == 1
+
+    def thaw(self, user_pk: Any, *, now: int) -> bool:
+        """Let the account sign in again; true for exactly one caller. `now`: Unix seconds."""
+        frozen = self.filter(user_id=user_pk, frozen=True)
+        return frozen.update(frozen=False, thawed_at=now) == 1
 
     def rewrite_factors(self, user_pk: Any, encoded: str) -> None:
         """Store the encoded list of confirmed factors. The caller has bumped the epoch."""
@@ -136,6 +169,7 @@ class Account(Row):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     epoch = models.BigIntegerField(default=0)
+    ended_sessions = models.TextField(default="", blank=True)  # hardening.core.ended
     factors = models.TextField(default="", blank=True)
     codes_left = models.PositiveSmallIntegerField(default=0)
     must_change = models.CharField(max_length=32, default="", blank=True)
@@ -155,6 +189,7 @@ class Account(Row):
     name_key = models.CharField(max_length=32, default="", blank=True, db_index=True)  # a digest
     unlock_digest = models.CharField(max_length=64, default="", blank=True)
     unlock_expires_at = models.BigIntegerField(default=0)  # Unix seconds
+    thawed_at = models.BigIntegerField(default=0)  # Unix seconds; older links to freeze it are void
 
     objects = AccountQuerySet.as_manager()
 
@@ -163,6 +198,9 @@ class Account(Row):
         verbose_name_plural = _("account security")
         permissions = [
             ("view_password_verdict", _("Can see whose password is in a breach")),
+            ("revoke_sessions", _("Can end the sessions of other people")),
+            ("freeze_account", _("Can freeze an account and thaw it")),
+            ("send_reset", _("Can send somebody a link to a new password")),
         ]
 
     def __str__(self) -> str:
@@ -182,6 +220,10 @@ class SiteStateQuerySet(WrittenQuerySet["SiteState"]):
         """End every session of everybody with one write; return the new epoch."""
         self._write(epoch=F("epoch") + 1)
         return self.values_list("epoch", flat=True).get(pk=SITE_PK)
+
+    def lock(self) -> None:
+        """Lock the row until the transaction ends, by a write that every database locks for."""
+        self._write(epoch=F("epoch"))
 
     def touch_policies(self) -> None:
         """Tell every process that policies have changed.

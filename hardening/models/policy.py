@@ -17,7 +17,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
-from hardening.conf import MAX_STEP_UP_SECONDS
+from hardening.conf import (
+    MAX_PARALLEL_SESSIONS,
+    MAX_SESSION_SECONDS,
+    MAX_STEP_UP_SECONDS,
+    MIN_SESSION_SECONDS,
+)
 from hardening.core.values import PasswordMode, Strength
 from hardening.models.account import SiteState
 from hardening.models.database import Row, WrittenQuerySet
@@ -28,8 +33,6 @@ if TYPE_CHECKING:
 MAX_GRACE_DAYS = 365
 MAX_RECHECK_DAYS = 365
 MAX_REMEMBERED_DAYS = 90
-MIN_SESSION_SECONDS = 60
-MAX_SESSION_SECONDS = 365 * 24 * 60 * 60
 
 
 class Mode(models.TextChoices):
@@ -138,6 +141,12 @@ class RolePolicy(Row):
     )
     idle_seconds = _seconds(_("sessions end when idle for (seconds)"))
     absolute_seconds = _seconds(_("sessions end after (seconds)"))
+    parallel_sessions = models.PositiveSmallIntegerField(
+        _("sessions at the same time"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_PARALLEL_SESSIONS)],
+    )
     remembered_days = models.PositiveSmallIntegerField(
         _("days that a browser may be remembered"),
         default=0,
@@ -167,6 +176,11 @@ class RolePolicy(Row):
             models.CheckConstraint(
                 condition=_is_seconds("idle_seconds") & _is_seconds("absolute_seconds"),
                 name="hardening_session_limits_are_bounded",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(parallel_sessions__isnull=True)
+                | models.Q(parallel_sessions__range=(1, MAX_PARALLEL_SESSIONS)),
+                name="hardening_parallel_is_bounded",
             ),
             models.CheckConstraint(
                 condition=models.Q(step_up_seconds__isnull=True)

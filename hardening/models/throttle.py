@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Greatest, Least
 from django.utils.translation import gettext_lazy as _
@@ -184,13 +184,28 @@ class ThrottleCell(Row):
 class TallyQuerySet(WrittenQuerySet["Tally"]):
     """Queries that must be one statement to be right."""
 
-    def add(self, bucket: int, shard: int, *, tries: int, failures: int) -> None:
+    def add(
+        self, bucket: int, shard: int, *, tries: int, failures: int, known_failures: int = 0
+    ) -> None:
         """Add what a process has seen; each writes a row that few others write."""
         pk = bucket * SHARDS + shard
-        more = {"tries": F("tries") + tries, "failures": F("failures") + failures}
+        counted = {"tries": tries, "failures": failures, "known_failures": known_failures}
+        more = {name: F(name) + count for name, count in counted.items() if count}
         if not self.filter(pk=pk).update(**more):
             insert_missing(self, [self.model(pk=pk, bucket=bucket)])
             self.filter(pk=pk).update(**more)
+
+    def claim(self, bucket: int) -> bool:
+        """Claim a minute; true for exactly one caller. The claim is a row that counts nothing.
+
+        Its key is negative, which no shard's is, and it goes when the minute's rows go.
+        """
+        try:
+            with transaction.atomic(using=self.db):
+                self.model(pk=-bucket, bucket=bucket).save(using=self.db, force_insert=True)
+        except IntegrityError:
+            return False
+        return True
 
     def prune(self, *, now: int) -> int:
         """Delete minutes that nobody looks back at; return how many rows went."""
@@ -205,6 +220,7 @@ class Tally(Row):
     bucket = models.BigIntegerField(db_index=True)  # Unix minutes
     tries = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
+    known_failures = models.PositiveIntegerField(default=0)  # of known browsers; in neither above
 
     objects = TallyQuerySet.as_manager()
 

@@ -96,6 +96,7 @@ def test_a_row_becomes_the_value_that_it_says(make_policy) -> None:
         step_up_seconds=60,
         idle_seconds=600,
         absolute_seconds=3600,
+        parallel_sessions=2,
         remembered_days=1,
         breached_passwords=BreachedPasswords.WARN,
         recheck_days=5,
@@ -112,6 +113,7 @@ def test_a_row_becomes_the_value_that_it_says(make_policy) -> None:
         new_account_days=2,
         idle_seconds=600,
         absolute_seconds=3600,
+        parallel_sessions=2,
         remembered_days=1,
     )
     assert policies.read().policies == (wanted,)
@@ -142,6 +144,24 @@ def test_demands_stay_apart_so_that_a_weak_one_now_and_a_strong_one_later_are_bo
         (Strength.ANY, NOW),
         (Strength.DEVICE_BOUND, NOW + DAY),
     ]
+
+
+@pytest.mark.parametrize("name", ["idle_seconds", "absolute_seconds", "parallel_sessions"])
+def test_a_policy_can_only_ask_for_less_than_the_settings_allow_a_session(name) -> None:
+    setting = {
+        "idle_seconds": "SESSION_IDLE_SECONDS",
+        "absolute_seconds": "SESSION_ABSOLUTE_SECONDS",
+        "parallel_sessions": "SESSION_PARALLEL",
+    }[name]
+    site = 90 if name == "parallel_sessions" else 2_000
+    looser, stricter = editor(**{name: site + 1}), editor(**{name: site - 1})
+    trial = editor(enforced=False, **{name: 1})
+    with override_settings(HARDENING={setting: site}):
+        assert getattr(merge([]), name) == site
+        assert getattr(merge([looser, trial]), name) == site
+        assert getattr(merge([looser, stricter]), name) == site - 1
+    assert getattr(merge([looser]), name) == site + 1
+    assert getattr(merge([]), name) is None
 
 
 def test_a_policy_on_trial_is_reported_and_asks_nothing() -> None:
