@@ -10,17 +10,26 @@ logged, so that no name starts a line of its own (OWASP ASVS 5.0 16.4.1).
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import logging
+import threading
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from django.db import Error, connections, router, transaction
 
-from hardening.models import SecurityEvent
-from hardening.moments import moment
+from hardening.core.plain import plain, storable
+from hardening.keys import Purpose, mac, macs
+from hardening.models import AuditSeal, SecurityEvent
+from hardening.models.counting import counting
+from hardening.moments import exact, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 log = logging.getLogger("hardening.audit")
 fault_log = logging.getLogger("hardening")
@@ -28,6 +37,15 @@ NAME_LENGTH = 150
 PK_LENGTH = 64  # hardening.models.event
 REASON_LENGTH = 48
 PK_HEAD, PK_DIGEST = 31, 32  # and a dot between them
+SIGNED = (
+    *("event", "target_pk", "target_name", "actor_pk", "actor_name"),
+    *("address", "device", "session", "request_id", "reason"),
+)
+
+
+# Outcomes that are told by a connection of its own where the request's may be rolled back; not on
+# SQLite, which has one writer (`hardening.models.counting`).
+OUTLIVES = frozenset({"refused", "throttled", "foreign", "fault", "failed"})
 
 
 class Event(StrEnum):
@@ -45,7 +63,24 @@ class Event(StrEnum):
     ATTACK_ENDED = "attack_mode:end:done"
     REQUEST_REFUSED = "request:judge:refused"
     SESSION_PARKED = "session:park:done"
+    LOGIN_FAILURES = "login:fail:counted"
+    LOGGED_OUT = "session:sign_out:done"
     SESSION_ENDED = "session:end:done"
+    SESSIONS_ENDED = "session:end_others:done"
+    SESSION_FOREIGN = "session:open:foreign"
+    SESSIONS_REVOKED = "session:revoke:done"
+    BROWSER_REMEMBERED = "browser:remember:done"
+    BROWSERS_FORGOTTEN = "browser:forget:done"
+    ACCOUNT_FROZEN = "account:freeze:done"
+    FREEZE_REFUSED = "account:freeze:refused"
+    ACCOUNT_THAWED = "account:thaw:done"
+    NOTICE_DELAYED = "notice:send:delayed"
+    NOTICE_LOST = "notice:send:lost"
+    NOTICE_CAPPED = "notice:send:capped"
+    NOTICE_FALLBACK = "notice:send:fallback"
+    AUDIT_SEALED = "audit:seal:done"
+    AUDIT_PRUNED = "audit:prune:done"
+    AUDIT_BROKEN = "audit:verify:broken"
     PROOF_ACCEPTED = "proof:judge:accepted"
     PROOF_REFUSED = "proof:judge:refused"
     PROOF_THROTTLED = "proof:judge:throttled"
@@ -70,6 +105,8 @@ class Event(StrEnum):
     PASSWORD_CHANGED = "password:change:done"  # noqa: S105 - an event
     PASSWORD_BREACHED = "password:breach:found"  # noqa: S105 - an event
     PASSWORD_CHANGE_DEMANDED = "password:demand:done"  # noqa: S105 - an event
+    PASSWORD_RESET_ASKED = "password:reset:asked"  # noqa: S105 - an event
+    PASSWORD_RESET_DONE = "password:reset:done"  # noqa: S105 - an event
     PASSWORD_RESET_SENT = "password:reset:sent"  # noqa: S105 - an event
     EMAIL_CHANGED = "email:change:noticed"
     TICKET_ISSUED = "ticket:issue:done"
@@ -88,6 +125,7 @@ class Event(StrEnum):
     WAIVER_EXEMPTED = "waiver:exempt:done"
     WAIVER_ENDED = "waiver:end:done"
     POLICY_CHANGED = "policy:change:done"
+    PEOPLE_EXPORTED = "people:export:done"
     POLICY_REFUSED = "policy:change:refused"
     UNLOCK_SENT = "unlock:send:done"
     UNLOCK_FAILED = "unlock:send:failed"
@@ -100,13 +138,32 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where a request came from: network address, and a digest that names the session."""
+    """Where a request came from.
+
+    Attributes:
+        address: The network address.
+        session: A digest that names the session.
+        device: What the browser says it is, in words (`hardening.core.browsers`).
+        request_id: What the lines of one request have in common.
+        site: Scheme and host that a link in a mail may begin with; empty where nobody vouches
+            for them. No event bears it.
+    """
 
     address: str = ""
     session: str = ""
+    device: str = ""
+    request_id: str = ""
+    site: str = field(default="", compare=False)
+
+    @property
+    def elsewhere(self) -> Where:
+        """What a person hears who was not there: an operator did it, and his address is his."""
+        return Where(site=self.site)
 
 
 NOWHERE = Where()
+
+fresh = threading.Event()  # this process has stored an event since somebody sealed last
 
 
 def record(
@@ -138,25 +195,90 @@ def record(
         actor_pk=pk_of(actor),
         actor_name=name_of(actor),
         address=where.address,
+        device=where.device,
         session=where.session,
+        request_id=where.request_id,
         reason=reason,
-        data=data or {},
+        data=plain(data or {}),
     )
+    for name in SIGNED:
+        setattr(row, name, storable(str(getattr(row, name)))[: _length(name)])
+    row.mac = mac_of(row)
     log.info("%s", _line(row))
-    alias = router.db_for_write(SecurityEvent)
+    _store(row, event)
+
+
+def _store(row: SecurityEvent, event: Event) -> None:
+    outcome = event.rpartition(":")[2]
+    # A refusal stays on record where the request that met it is rolled back.
+    alias = counting().alias if outcome in OUTLIVES else router.db_for_write(SecurityEvent)
     # A savepoint, where a transaction is open: the fault must not take that along.
     open_one = connections[alias].in_atomic_block
     try:
         with transaction.atomic(using=alias) if open_one else nullcontext():
-            row.save(force_insert=True)
+            row.save(force_insert=True, using=alias)
+        fresh.set()
     except Error:
         # The line above stands; losing the row must not turn a refusal into a fault.
         fault_log.exception("the security event %s could not be stored", event.value)
 
 
-def recent(user: Any, count: int) -> list[SecurityEvent]:
-    """Return the newest events about one account, newest first."""
-    return list(SecurityEvent.objects.filter(target_pk=pk_of(user))[:count])
+def announce(made: AuditSeal) -> None:
+    """Log the head of the chain: who keeps that line elsewhere has an anchor. No row is stored."""
+    at = moment(made.at).isoformat()
+    head = {"at": at, "event": Event.AUDIT_SEALED, "number": made.number, "mac": made.mac}
+    log.info("%s", json.dumps(head))
+
+
+def recent(
+    user: Any,
+    count: int,
+    *,
+    without: Collection[Event] = frozenset(),
+    before: int | None = None,
+) -> list[SecurityEvent]:
+    """Return the newest events about one account, newest first.
+
+    Args:
+        user: Whose.
+        count: How many at most.
+        without: Which to leave out.
+        before: Only those with a lower key.
+    """
+    rows = SecurityEvent.objects.filter(target_pk=pk_of(user)).exclude(event__in=sorted(without))
+    return list((rows if before is None else rows.filter(pk__lt=before))[:count])
+
+
+def canonical(row: SecurityEvent) -> bytes:
+    """Return what the row says as one JSON list: the same before it is stored and read back.
+
+    Of a row that `record` has made plain, or one that was read; `at` as UTC to the microsecond.
+    """
+    said = [
+        exact(row.at).isoformat(timespec="microseconds"),
+        *(getattr(row, name) for name in SIGNED),
+        row.data,
+    ]
+    return json.dumps(said, sort_keys=True, separators=(",", ":"), default=str).encode()
+
+
+def mac_of(row: SecurityEvent) -> str:
+    """Return the HMAC of a row under the newest key: nobody without that key invents an event."""
+    return mac(Purpose.AUDIT, b"event", canonical(row))
+
+
+def is_genuine(row: SecurityEvent) -> bool:
+    """Return whether a row bears the HMAC of what it says, by any key of the ring."""
+    made = macs(Purpose.AUDIT, b"event", canonical(row))
+    # Bytes: text is compared in constant time only if it is ASCII, and a row may hold any.
+    return any(hmac.compare_digest(row.mac.encode(), one.encode()) for _, one in made)
+
+
+@cache
+def _length(column: str) -> int | None:
+    field: Any = SecurityEvent._meta.get_field(column)  # noqa: SLF001 - our own model
+    length: int | None = field.max_length
+    return length
 
 
 def _line(row: SecurityEvent) -> str:
@@ -168,7 +290,9 @@ def _line(row: SecurityEvent) -> str:
         "actor": row.actor_pk,
         "actor_name": row.actor_name,
         "address": row.address,
+        "device": row.device,
         "session": row.session,
+        "request": row.request_id,
         "reason": row.reason,
         "data": row.data,
     }

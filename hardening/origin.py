@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
+import secrets
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import DisallowedHost, ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from hardening import host
 from hardening.audit import Where
 from hardening.conf import conf
+from hardening.core import browsers
 from hardening.core.addresses import address_of, client_address, network
 from hardening.sessions import name_of
 
 if TYPE_CHECKING:
     from hardening.core.addresses import Network
+
+REQUEST_ID = "hardening_request_id"
+REQUEST_ID_BYTES = 12
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 log = logging.getLogger("hardening")
 
@@ -47,7 +55,40 @@ def where(request: Any) -> Where:
     """Return where a request came from, for events."""
     if request is None:
         return Where()
-    return Where(address=address(request) or "", session=name_of(getattr(request, "session", None)))
+    return Where(
+        address=address(request) or "",
+        session=name_of(getattr(request, "session", None)),
+        device=browsers.label(str(request.META.get("HTTP_USER_AGENT") or "")),
+        request_id=request_id(request),
+        site=_site(request),
+    )
+
+
+def _site(request: Any) -> str:
+    try:
+        return host.link_origin(request) or ""
+    except (
+        AttributeError,
+        DisallowedHost,
+        KeyError,
+    ):  # a host of a stranger's; a request that somebody made up
+        return ""
+
+
+def request_id(request: Any) -> str:
+    """Return the name of a request, the same for all that is recorded during it.
+
+    A proxy that is trusted may have given it one; else it is random. What a stranger sends is
+    never believed: he would write into the search of whoever reads the log.
+    """
+    own = getattr(request, "_request", request)
+    known: str | None = getattr(own, REQUEST_ID, None)
+    if known is None:
+        trusted, count = _trust()
+        given = str(own.META.get("HTTP_X_REQUEST_ID") or "") if trusted or count else ""
+        known = given if _NAME.fullmatch(given) else secrets.token_hex(REQUEST_ID_BYTES)
+        setattr(own, REQUEST_ID, known)
+    return known
 
 
 def _trust() -> tuple[tuple[Network, ...], int]:

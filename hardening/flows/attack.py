@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hardening import audit, host, notify, signals
+from hardening import audit, host, signals
 from hardening.audit import NOWHERE, Event, Where
 from hardening.core.seen import ATTACK_MODE_US, is_attack
 from hardening.core.throttle import SECOND_US
+from hardening.flows import outbox
 from hardening.models import SiteState
+from hardening.notify import Notice
 from hardening.throttle import tally
 
 if TYPE_CHECKING:
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 ATTACK_SECONDS = ATTACK_MODE_US // SECOND_US
 
 
-def note(*, failed: bool, now: int) -> None:
-    """Count a try from an unknown browser, and begin or prolong attack mode if need be."""
-    if not tally.note(failed=failed, now=now):
+def note(*, failed: bool, now: int, known: bool = False) -> None:
+    """Count a try, and begin or prolong attack mode if those of unknown browsers say so."""
+    if failed:
+        audit.fresh.set()  # the minute's count becomes an event once the minute is over
+    if not tally.note(failed=failed, now=now, known=known):
         return
     lately = tally.lately(now=now)
     if is_attack(lately.failures, lately.tries, lately.usual):
@@ -80,4 +84,4 @@ def _ended(data: dict[str, Any], *, actor: Any = None, now: int, where: Where = 
 def _tell(name: str, details: dict[str, Any], *, now: int) -> None:
     to = host.operators()
     if to:
-        notify.after_commit(notify.Notice(name, to, "", now, details))
+        outbox.after_commit(Notice(name, to, "", now, details))

@@ -34,7 +34,7 @@ from hardening.models import Account, counting
 from hardening.models.database import on_commit
 from hardening.throttle import database, lookup, store, subjects
 from hardening.throttle.budgets import Budget, Refused, Taken
-from hardening.throttle.sampling import Sampling
+from hardening.throttle.sampling import Ration, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     from hardening.flows.breached import Written
 
 SAMPLE_SECONDS = 600
+MOST_A_MINUTE = 60  # own: events of refusals, however many names and addresses are tried
 
 log = logging.getLogger("hardening")
 _sampled = Sampling(SAMPLE_SECONDS)
+_ration = Ration(MOST_A_MINUTE)
 
 
 @dataclass(slots=True)
@@ -183,16 +185,14 @@ def fail(trial: Try) -> None:
     if not trial.is_open or not isinstance(trial.outcome, Taken):
         return
     trial.wrong, trial.is_open = True, False
-    if trial.known:
-        return
     now = trial.outcome.at_us // SECOND_US
     *place, account = trial.outcome.budgets
     try:
-        if place:
+        if place and not trial.known:
             database.note_account(place[0].key, account.key, now=now)
             if place[0].net is not None and not trial.net_over:
                 database.note_net(place[0].net, now_us=trial.outcome.at_us)
-        attack.note(failed=True, now=now)
+        attack.note(failed=True, now=now, known=trial.known)
     except Error:  # what is counted beside the charge is for the alarm, and stops nobody
         log.exception("a failed try could not be counted for the alarm")
 
@@ -240,6 +240,7 @@ def forgive_signed_in(user: Any) -> None:
 def clear() -> None:
     """Forget what was recorded lately, so that the next refusal is; for tests."""
     _sampled.clear()
+    _ration.clear()
 
 
 def _admitted(trial: Try, place: Budget | None = None) -> Try:
@@ -303,7 +304,8 @@ def _refused(
     if not _sampled.is_first(key, now=now):
         return trial
     reason = "account" if refused.budget and refused.budget.backoff else "address"
-    audit.record(Event.LOGIN_THROTTLED, user=trial.user, reason=reason, now=now, where=where)
+    if _ration.admits(now=now):
+        audit.record(Event.LOGIN_THROTTLED, user=trial.user, reason=reason, now=now, where=where)
     if refused.capped and trial.user is not None:
         later(partial(_tell_of_cap, trial.user, now=now, where=where))
     return trial

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING
 from hardening import audit, keys, vault
 from hardening.audit import Event
 from hardening.factors import mailbox, totp
+from hardening.flows import outbox
 from hardening.keys import Purpose
-from hardening.models import Account, BreakGlassCode, EnrolmentTicket, Factor, RecoveryCode
+from hardening.models import (
+    Account,
+    AuditSeal,
+    BreakGlassCode,
+    EnrolmentTicket,
+    Factor,
+    OutgoingNotice,
+    RecoveryCode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,20 +27,29 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Resealed:
-    """Counts of one run. `pinned`: rows whose digest still needs an old key of the ring."""
+    """Counts of one run.
+
+    Attributes:
+        changed: Rows sealed anew.
+        unopened: Rows that open with no key.
+        pinned: Codes and tickets whose digest still needs an old key of the ring.
+        seals: Seals of the audit log that do, until their events are deleted.
+    """
 
     changed: int = 0
     unopened: int = 0
     pinned: int = 0
+    seals: int = 0
 
 
 def total() -> int:
     """Return how many rows `reseal_all` walks through."""
-    return Factor.objects.exclude(secret="").count() + Account.objects.exclude(email="").count()
+    accounts = Account.objects.exclude(email="").count()
+    return Factor.objects.exclude(secret="").count() + accounts + OutgoingNotice.objects.count()
 
 
 def reseal_all(*, step: Callable[[], None], dry_run: bool, now: int) -> Resealed:
-    """Re-seal secrets and addresses; `step` is called once a row, for a progress bar.
+    """Re-seal secrets, addresses, mails that wait; `step` is called once a row, for a bar.
 
     A value that opens with no key is counted, left as it is and said in the event.
     """
@@ -44,7 +62,10 @@ def reseal_all(*, step: Callable[[], None], dry_run: bool, now: int) -> Resealed
         task = mailbox.known if dry_run else mailbox.reseal
         _one(result, partial(task, account), [account.email, account.previous_email])
         step()
-    result.pinned = pinned()
+    for notice in OutgoingNotice.objects.order_by("pk").iterator():
+        _one(result, partial(outbox.reseal, notice, dry_run=dry_run), [notice.sealed])
+        step()
+    result.pinned, result.seals = pinned(), seals()
     if not dry_run:
         data = {"changed": result.changed, "unopened": result.unopened, "pinned": result.pinned}
         audit.record(Event.VAULT_RESEALED, data=data, now=now)
@@ -61,6 +82,12 @@ def pinned() -> int:
         + tickets.exclude(key_id=keys.current(Purpose.TICKET).id).count()
         + opening.exclude(key_id=keys.current(Purpose.BREAK_GLASS).id).count()
     )
+
+
+def seals() -> int:
+    """Return how many seals, with events, only a key that is not the newest can verify."""
+    held = AuditSeal.objects.filter(pruned="")
+    return held.exclude(key_id=keys.current(Purpose.AUDIT).id).count()
 
 
 def _one(result: Resealed, work: Callable[[], object], sealed: list[str]) -> None:

@@ -11,6 +11,27 @@ from collections import OrderedDict
 MAX_KEYS = 4_096
 
 
+class Ration:
+    """So many a minute, in each process: what a flood of new keys leaves of `Sampling`."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._minute = self._given = 0
+
+    def admits(self, *, now: int) -> bool:
+        """True for the first so many of a minute."""
+        with self._lock:
+            if now // 60 != self._minute:
+                self._minute, self._given = now // 60, 0
+            self._given += 1
+            return self._given <= self._most
+
+    def clear(self) -> None:
+        """Begin the minute anew."""
+        self._minute = self._given = 0
+
+
 class Sampling:
     """Remembers what was said lately."""
 

@@ -54,7 +54,44 @@ def test_who_did_not_ask_over_a_network_is_nowhere():
 
 
 def test_a_request_without_a_session_has_a_place_all_the_same():
-    assert origin.where(request(CLIENT)) == Where(address=CLIENT)
+    found = origin.where(request(CLIENT))
+    assert found == Where(address=CLIENT, request_id=found.request_id)
+
+
+def test_a_request_bears_one_name_and_no_two_bear_the_same():
+    one, other = request(CLIENT), request(CLIENT)
+    assert origin.request_id(one) == origin.request_id(one) != origin.request_id(other)
+
+
+def test_a_wrapped_request_bears_the_name_of_the_one_within():
+    inner = request(CLIENT)
+    outer = type("Wrapped", (), {"_request": inner, "META": inner.META})()
+    assert origin.request_id(outer) == origin.request_id(inner)
+
+
+@pytest.mark.parametrize(
+    "trusted, given, is_taken",
+    [
+        ({}, "abc-123", False),
+        ({"TRUSTED_PROXIES": [PROXY]}, "abc-123", True),
+        ({"TRUSTED_PROXY_COUNT": 1}, "abc-123", True),
+        ({"TRUSTED_PROXY_COUNT": 1}, "two words", False),
+        ({"TRUSTED_PROXY_COUNT": 1}, "line\nbreak", False),
+        ({"TRUSTED_PROXY_COUNT": 1}, "x" * 65, False),
+        ({"TRUSTED_PROXY_COUNT": 1}, "", False),
+    ],
+)
+def test_a_name_from_outside_counts_only_behind_a_trusted_proxy(settings, trusted, given, is_taken):
+    settings.HARDENING = trusted
+    made = request(PROXY)
+    made.META["HTTP_X_REQUEST_ID"] = given
+    assert (origin.request_id(made) == given) is is_taken
+
+
+def test_the_browser_is_named_in_words():
+    made = request(CLIENT)
+    made.META["HTTP_USER_AGENT"] = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Firefox/133.0"
+    assert origin.where(made).device == "Firefox on Linux"
 
 
 def test_what_is_no_address_is_not_recorded_as_one():

@@ -11,8 +11,10 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
 
+from hardening import audit
+from hardening.audit import Event
 from hardening.core.backoff import Backoff
-from hardening.models import ThrottleCell
+from hardening.models import SecurityEvent, ThrottleCell
 from hardening.models import counting as counting_module
 from hardening.models.counting import SUFFIX, counting, may_be_lost
 from hardening.throttle import database
@@ -116,6 +118,17 @@ def test_inside_a_transaction_a_count_is_committed_at_once():
         assert total() == 1  # another connection has committed it
         transaction.set_rollback(True)
     assert total() == 1
+    counting_module.close()
+
+
+@pytest.mark.parametrize(
+    "event, stays", [(Event.STEP_UP_REFUSED, True), (Event.STEP_UP_DONE, False)]
+)
+def test_a_refusal_stays_on_record_where_its_request_is_rolled_back(event, stays):
+    with transaction.atomic():
+        audit.record(event, now=NOW_US // 1_000_000)
+        transaction.set_rollback(True)
+    assert SecurityEvent.objects.exists() is stays
     counting_module.close()
 
 

@@ -9,6 +9,10 @@ import re
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
+from django.test import override_settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from hardening import audit
 from hardening.audit import Event, Where
@@ -174,3 +178,96 @@ def test_a_row_that_cannot_be_stored_does_not_take_the_hosts_transaction_along(u
             audit.record(Event.PROOF_REFUSED, now=NOW, user=user)
         assert User.objects.get().first_name == "Ada"
     assert User.objects.get().first_name == "Ada"
+
+
+# ---------------------------------------------------------------- the HMAC of a row
+
+EVERYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.decimals()
+    | st.text()
+    | st.text(st.characters(categories=("Cs", "Cc", "Co", "So")))
+    | st.binary(max_size=4)
+    | st.uuids()
+    | st.datetimes(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(
+            st.text(max_size=5) | st.integers() | st.booleans() | st.none(), inner, max_size=3
+        )
+        | st.sets(st.integers() | st.text(max_size=3), max_size=3)
+    ),
+    max_leaves=8,
+)
+TYPED = st.text(max_size=200) | st.text(st.characters(categories=("Cs", "Cc", "So")), max_size=120)
+
+
+@pytest.mark.django_db
+@examples(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.dictionaries(st.text(max_size=5), EVERYTHING, max_size=4), typed=TYPED)
+def test_a_row_read_back_is_what_was_signed(data, typed) -> None:
+    where = Where(typed, typed, typed, typed)
+    audit.record(Event.FACTORS_RESET, now=NOW, data=data, where=where, reason=typed)
+    assert audit.is_genuine(SecurityEvent.objects.latest("pk"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "value, stored",
+    [
+        (1e20, "1e+20"),
+        (-0.0, "-0.0"),
+        (float("nan"), "nan"),
+        (float("inf"), "inf"),
+        (2**63 - 1, 2**63 - 1),
+        (2**63, "0x8000000000000000"),
+        (10**5000, hex(10**5000)),
+        ((1, (2,)), [1, [2]]),
+        ({1: "a", None: "b"}, {"1": "a", "None": "b"}),
+        ({3, 1}, [1, 3]),
+        ("a\0b", "a\\u0000b"),
+        ("\ud800", "\\ud800"),
+        ("\U0001f511", "\U0001f511"),
+        (Reason.FACTOR_LOST, "factor_lost"),
+        (True, True),
+        ("x" * 100_000, "x" * 100_000),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_databases_would_keep_differently_is_made_plain(value, stored) -> None:
+    audit.record(Event.FACTORS_RESET, now=NOW, data={"value": value})
+    row = SecurityEvent.objects.get()
+    assert row.data == {"value": stored}
+    assert audit.is_genuine(row)
+
+
+@pytest.mark.django_db
+def test_what_is_nested_without_end_is_kept_as_text() -> None:
+    value: list = []
+    for _ in range(100):
+        value = [value]
+    audit.record(Event.FACTORS_RESET, now=NOW, data={"value": value})
+    assert audit.is_genuine(SecurityEvent.objects.get())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("now", [NOW, 1_792_890_000, 1_792_893_600])  # autumn's hour, twice
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Pacific/Auckland"])
+def test_a_row_of_a_site_in_local_time_is_what_was_signed(settings, now, zone) -> None:
+    settings.USE_TZ, settings.TIME_ZONE = False, zone
+    audit.record(Event.FACTORS_RESET, now=now)
+    assert audit.is_genuine(SecurityEvent.objects.get())
+
+
+@pytest.mark.django_db
+def test_no_other_key_makes_the_same_hmac() -> None:
+    audit.record(Event.FACTORS_RESET, now=NOW)
+    row = SecurityEvent.objects.get()
+    with override_settings(HARDENING={"VAULT_KEYS": ["s" * 40]}):
+        assert not audit.is_genuine(row)
+    row.mac = "é"
+    assert not audit.is_genuine(row)

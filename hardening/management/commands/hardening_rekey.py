@@ -41,6 +41,11 @@ class Command(BaseCommand):
                 f"Unused recovery codes and tickets that still need an old key: {done.pinned}. "
                 "Keep that key until they are used or made anew."
             )
+        if done.seals:
+            self.stdout.write(
+                f"Seals of the audit log that only an old key can verify: {done.seals}. Keep that "
+                "key until their events are deleted (AUDIT_RETENTION_DAYS)."
+            )
         if done.unopened:
             message = f"{done.unopened} values open with no key of the ring; they were left alone"
             raise CommandError(message)
