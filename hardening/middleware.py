@@ -27,7 +27,7 @@ from django.utils.functional import LazyObject, SimpleLazyObject, empty
 from hardening import alarms, answers, host, origin, outgoing, sessions
 from hardening.breach import search
 from hardening.facts import FactsError, NotMigratedError
-from hardening.flows import live, parking
+from hardening.flows import live, parking, tracking
 from hardening.flows.parking import Mark
 
 if TYPE_CHECKING:
@@ -63,14 +63,20 @@ class HardeningMiddleware:
             return self._acall(request)
         _prepare(request)
         response = self.get_response(request)
-        return outgoing.finish(request, response) if _concerned(request) else response
+        if _concerned(request):
+            response = outgoing.finish(request, response)
+        if tracking.is_due(request.session, now=int(time.time())):
+            outgoing.see(request)
+        return response
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         _prepare(request)
         awaited: Awaitable[HttpResponseBase] = self.get_response(request)
         response = await awaited
         if _concerned(request):
-            return await sync_to_async(outgoing.finish)(request, response)
+            response = await sync_to_async(outgoing.finish)(request, response)
+        if tracking.is_due(request.session, now=int(time.time())):
+            await sync_to_async(outgoing.see)(request)
         return response
 
     def process_view(

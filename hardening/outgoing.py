@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
 
-from hardening import answers, attempted, browser_cookie, host, sessions
+from hardening import answers, attempted, browser_cookie, host, origin, sessions
 from hardening.facts import FactsError
-from hardening.flows import parking, record
+from hardening.flows import outbox, parking, record, tracking
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -48,8 +49,18 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
         response = _refuse(request, response, refusal)
     browser_cookie.write(request, response, now=int(time.time()))
     for errand in attempted.errands(request):
-        answers.afterwards(response, errand, fault="an owner could not be told of refused tries")
+        answers.afterwards(response, errand, fault="an owner could not be told")
+    now = int(time.time())
+    if outbox.is_time(now=now):
+        retry = partial(outbox.a_few, now=now)
+        answers.afterwards(response, retry, fault="notices that wait could not be tried again")
     return response
+
+
+def see(request: HttpRequest) -> None:
+    """Write down that a live session was seen, behind the view and its transaction."""
+    if parking.mark_of(request.session) is None:
+        tracking.touch(request.session, now=int(time.time()), where=origin.where(request))
 
 
 def has_errands(request: HttpRequest) -> bool:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.signals import user_logged_in, user_login_failed
-from django.db import router
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.signals import request_finished
+from django.db import close_old_connections, router
 from django.db.models.signals import post_delete, post_migrate, post_save
 
 from hardening import attempted, browser_cookie, host, origin, sessions, signals
 from hardening.core.values import ProofKind
 from hardening.facts import NotMigratedError
-from hardening.flows import login, parking, waivers
+from hardening.flows import login, minutely, parking, tracking, waivers
 from hardening.flows.login import Arrival
 from hardening.models import Account, PolicyWaiver, RolePolicy, SiteState
 from hardening.models.account import SiteStateQuerySet
@@ -58,6 +60,7 @@ def judge_login(*, sender: Any, request: Any, user: Any, **_kwargs: Any) -> None
             now=now,
             where=where,
             came=attempted.came(request, browser_cookie.read(request), user),
+            later=partial(attempted.later, request),
         )
     except NotMigratedError:
         return
@@ -141,11 +144,28 @@ def _undo_token_rotation(request: Any) -> None:
             request.META[name] = value
 
 
+def note_logout(*, request: Any = None, user: Any = None, **_kwargs: Any) -> None:
+    """Write down that somebody signed out; Django flushes her session after this."""
+    session = getattr(request, "session", None)
+    if user is None or session is None or not sessions.signs_in(session, user):
+        return
+    try:
+        tracking.signed_out(session, user, now=int(time.time()), where=origin.where(request))
+    except Exception:  # whoever leaves is not kept
+        log.exception("a sign-out could not be written down")
+
+
 def forget_password(*, request: Any = None, **_kwargs: Any) -> None:
     """No backend found the password right: take back what ours said of it; the charge stands."""
     attempted.failed(request)
     if hasattr(request, login.PASSWORD_MARK):
         setattr(request, login.PASSWORD_MARK, False)
+
+
+def tidy_up(**_kwargs: Any) -> None:
+    """Do the minute's work when an answer has been sent, and leave no connection behind."""
+    if minutely.tidy(now=int(time.time())):
+        close_old_connections()
 
 
 def tell_of_raw_policies(*, using: str, raw: bool = False, **_kwargs: Any) -> None:
@@ -185,7 +205,9 @@ def tell_of_migrated_policies(*, using: str, apps: Any = None, plan: Any = (), *
 def connect() -> None:
     """Connect once; called when the app is ready."""
     user_logged_in.connect(judge_login, dispatch_uid="hardening.judge_login")
+    user_logged_out.connect(note_logout, dispatch_uid="hardening.note_logout")
     user_login_failed.connect(forget_password, dispatch_uid="hardening.forget_password")
+    request_finished.connect(tidy_up, dispatch_uid="hardening.tidy_up")
     post_save.connect(
         tell_of_raw_policies, sender=RolePolicy, dispatch_uid="hardening.tell_of_raw_policies"
     )

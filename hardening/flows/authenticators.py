@@ -6,15 +6,15 @@ forgotten. Removing ends every other session; a rename is no change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from hardening import audit, sessions, signals
+from hardening import audit, signals
 from hardening.audit import Event, Where
 from hardening.core.values import Decision, Strength, Verdict, Who
 from hardening.factors import recovery, registry
-from hardening.flows import stepup
+from hardening.flows import stepup, tracking
 from hardening.flows.notices import tell
 from hardening.models import Account, Factor, RecoveryCode
 from hardening.models.database import atomic
@@ -128,7 +128,7 @@ def remove(session: SessionBase, user: Any, row: Factor, *, now: int, where: Whe
             epoch = _retire(user.pk, row.pk, who.account_epoch, now=now)
     except _UndoneError as undone:
         return _refused(user, undone.change, now=now, where=where)
-    _restamp(session, user, epoch)
+    tracking.restamp(session, user, epoch)
     signals.factor_removed.send_robust(sender=Factor, user=user, kind=row.kind, factor_id=row.pk)
     tell(user, "factor_removed", {"authenticator": row.name}, now=now, where=where)
     audit.record(Event.FACTOR_REMOVED, user=user, data={"factor": row.pk}, now=now, where=where)
@@ -171,13 +171,6 @@ def make_codes(
 def _refused(user: Any, change: Change, *, now: int, where: Where) -> Change:
     audit.record(Event.FACTOR_REFUSED, user=user, reason=change.value, now=now, where=where)
     return change
-
-
-def _restamp(session: SessionBase, user: Any, epoch: int) -> None:
-    """Keep the acting session, under the new epoch; its old proofs are no longer fresh."""
-    stamp = sessions.read(session, user.pk)
-    sessions.write(session, replace(stamp, id=stamp.id or sessions.new_id(), account_epoch=epoch))
-    session.cycle_key()
 
 
 def _fresh(session: SessionBase, user: Any, now: int) -> bool:

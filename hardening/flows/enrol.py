@@ -22,7 +22,7 @@ from hardening.conf import conf
 from hardening.core.throttle import SECOND_US
 from hardening.core.values import RECOVERY_CODES_LOW, Decision, Proof, ProofKind
 from hardening.factors import recovery, registry, totp
-from hardening.flows import record, rows
+from hardening.flows import record, rows, tracking
 from hardening.flows.notices import tell
 from hardening.flows.record import RecordGoneError, Waiting
 from hardening.models import Account, Factor, ParkedLogin
@@ -200,6 +200,7 @@ def _restamp(live: SessionBase, done: Waiting, factor_id: int, *, now: int) -> N
     live.pop(sessions.ENROL_KEY, None)
     ParkedLogin.objects.end(done.row.pk, now=now)
     live.cycle_key()
+    tracking.follow(live, done.user)
 
 
 def codes_stored(waiting: Waiting, *, now: int, where: Where) -> Waiting:

@@ -69,6 +69,9 @@ def judge(found: Facts, kind: ProofKind, came: Came, now: int) -> tuple[Session,
         started=now,
         signing_in=True,
         known_browser=known,
+        new_browser=device is None,
+        remembered=device is not None
+        and device.is_remembered(who.requirement.remembered_days, now=now),
         attack_mode=found.attack_until > now,
         flagged_address=came.flagged
         or (came.solved and challenge.was_passed_over(found.user.pk, now=now)),

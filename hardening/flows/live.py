@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hardening import facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
-from hardening.flows import record
+from hardening.flows import record, tracking
 from hardening.flows.parking import OVER, SIGNED_IN, Mark, end, park, record_parked, set_mark
 
 if TYPE_CHECKING:
@@ -30,7 +30,12 @@ def judge(session: SessionBase, user: Any, *, now: int) -> Decision:
     found = facts.of(user)
     stamp = sessions.read(session, user.pk)
     who = found.who(known_browser=stamp.known_browser)
-    return record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+    decision = record.ask(SIGNED_IN, who, stamp.session(), now=now, enforce=conf().ENFORCE)
+    if decision.allowed:
+        tracking.note(session, user, stamp, who)
+    else:
+        tracking.forget(session)
+    return decision
 
 
 def leave(

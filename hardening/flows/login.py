@@ -13,6 +13,7 @@ slow request may save an older copy of the session; the next read of the user pa
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -21,9 +22,9 @@ from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.values import Decision, NoteKind, ProofKind, Session
-from hardening.flows import attempts, record, rows
+from hardening.flows import attempts, newcomer, record, rows, tracking
 from hardening.flows.judging import UNKNOWN, Came, judge, tell_if_stopped
-from hardening.flows.notices import address_book
+from hardening.flows.notices import address_book, refused
 from hardening.flows.parking import (
     OVER,
     SIGNED_IN,
@@ -37,10 +38,14 @@ from hardening.flows.parking import (
 from hardening.models import ParkedLogin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.contrib.sessions.backends.base import SessionBase
 
     from hardening.facts import Facts
     from hardening.flows.record import Waiting
+
+    Later = Callable[[Callable[[], None]], None]  # takes what need not be done before the answer
 
 PASSWORD_MARK = "_hardening_password"  # noqa: S105 - a name; on a user object, from the backend to the receiver
 
@@ -64,6 +69,7 @@ def arrive(
     now: int,
     where: Where,
     came: Came = UNKNOWN,
+    later: Later = attempts.at_once,
 ) -> tuple[Arrival, Decision | None]:
     """Judge a sign-in that Django's ``login()`` has just written into `session`.
 
@@ -75,6 +81,7 @@ def arrive(
         now: Unix seconds.
         where: From where.
         came: With which device cookie, and what speaks against it; judged once and for all.
+        later: Takes what need not be done before the answer has been sent.
 
     Raises:
         FactsError: If nobody can tell; the caller takes the login out and answers 503.
@@ -98,16 +105,21 @@ def arrive(
         standing = _standing(session, found, now)
         if standing is not None:
             return Arrival.STANDS, standing
+    state, decision = judge(found, kind, came, now)
+    tracking.replaced(session, now=now)
     if record.drop(session, owner=user, now=now):
         sessions.restart(session)
-    state, decision = judge(found, kind, came, now)
     if kind is ProofKind.PASSWORD:
         attempts.note_name(found)
     if decision.allowed:
-        _settle(session, found, state, decision, now=now, where=where)
+        # A program that is signed in with each request and keeps no cookie would end all others.
+        most = found.requirement.parallel_sessions if in_view else None
+        _settle(session, found, state, decision, most, now=now, where=where, later=later)
         return Arrival.COMPLETED, decision
     if decision.verdict in OVER:
         end(session, user, decision, by_middleware=not in_view, now=now, where=where)
+        if kind is ProofKind.PASSWORD:
+            later(partial(refused, user, now=now, where=where))
         return Arrival.ENDED, decision
     row = park(session, found, state, decision, announced=True, now=now)
     sessions.take_login(session)
@@ -127,11 +139,13 @@ def begin(
     now: int,
     where: Where,
     came: Came = UNKNOWN,
+    later: Later = attempts.at_once,
 ) -> tuple[Arrival, Decision]:
     """Judge a right password before ``login()`` is called, for our own login page.
 
     `COMPLETED` here means: call ``login()`` now. A login that owes something is parked on a
-    session with a new key, and ``user_logged_in`` waits for completion.
+    session with a new key, and ``user_logged_in`` waits for completion. `later` takes what need
+    not be done before the answer has been sent.
     """
     found = facts.of(user)  # read a moment ago, when the password was checked
     state, decision = judge(found, ProofKind.PASSWORD, came, now)
@@ -142,8 +156,10 @@ def begin(
     others = record.drop(session, owner=user, now=now)
     if decision.verdict in OVER:
         audit.record(Event.LOGIN_ENDED, user=user, reason=decision.reason, now=now, where=where)
+        later(partial(refused, user, now=now, where=where))
         return Arrival.ENDED, decision
     if others or SESSION_KEY in session:
+        tracking.replaced(session, now=now)
         session.flush()  # somebody else's live session ends here, as Django's login() would do
     elif session.session_key is not None:  # one without a key is given a new one when it is stored
         session.cycle_key()
@@ -190,14 +206,17 @@ def _settle(
     found: Facts,
     state: Session,
     decision: Decision,
+    most: int | None,
     *,
     now: int,
     where: Where,
+    later: Later,
 ) -> None:
     """Stamp a sign-in that owes nothing; what an older session had proven stays behind."""
     _stamp(session, found.user, state, now=now)
-    address_book(found.user, seen=found.account, now=now)
-    _record_completed(found.user, state, decision, {}, now=now, where=where)
+    tracking.began(session, found.user, most=most, now=now, where=where)
+    address_book(found.user, seen=found.account, now=now, where=where)
+    _record_completed(found.user, state, decision, {}, now=now, where=where, later=later)
 
 
 def _stamp(
@@ -213,11 +232,21 @@ def _stamp(
         started=now if state.started is None else state.started,
         known_browser=state.known_browser,
         next=next_url,
+        # A sign-in may wait, and a live session be parked, for longer than one may be idle.
+        seen=now if state.started not in (None, now) else None,
+        remembered=state.remembered,
     )
     sessions.write(session, stamp)
 
 
-def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) -> bool:
+def complete(
+    session: SessionBase,
+    waiting: Waiting,
+    *,
+    now: int,
+    where: Where,
+    later: Later = attempts.at_once,
+) -> bool:
     """Turn a parked login that owes nothing into a live session; true for exactly one caller.
 
     The session gets its data back under a new key and is stamped with what was proven. The door
@@ -226,7 +255,7 @@ def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) 
     row = waiting.row
     if not waiting.decision.allowed or waiting.awaits_codes:
         return False
-    address_book(waiting.user, now=now)
+    address_book(waiting.user, now=now, where=where)
     data = rows.open_data(row)
     if not ParkedLogin.objects.claim(row.pk, now=now):
         return False
@@ -238,8 +267,18 @@ def complete(session: SessionBase, waiting: Waiting, *, now: int, where: Where) 
     session[HASH_SESSION_KEY] = row.auth_hash
     state = waiting.session
     _stamp(session, waiting.user, state, next_url=row.next, now=now)
+    tracking.began(
+        session,
+        waiting.user,
+        most=waiting.who.requirement.parallel_sessions,
+        resumed=bool(state.id),
+        now=now,
+        where=where,
+    )
     lost = {"data_lost": True} if data is None else {}
-    _record_completed(waiting.user, state, waiting.decision, lost, now=now, where=where)
+    _record_completed(
+        waiting.user, state, waiting.decision, lost, now=now, where=where, later=later
+    )
     return True
 
 
@@ -251,6 +290,7 @@ def _record_completed(
     *,
     now: int,
     where: Where,
+    later: Later,
 ) -> None:
     """Record a complete sign-in, and what policies that only report would have done to it."""
     if state.has(ProofKind.PASSWORD):
@@ -260,7 +300,12 @@ def _record_completed(
     stopped = [n.role for n in decision.notes if n.kind is NoteKind.WOULD_BE_STOPPED]
     if stopped:
         data["would_be_stopped"] = stopped
+    is_new = newcomer.is_new(state)
+    if is_new:
+        data["new_browser"] = True
     audit.record(Event.LOGIN_COMPLETED, user=user, data=data, now=now, where=where)
+    if is_new:
+        newcomer.tell(user, now=now, where=where, later=later)
 
 
 def cancel(session: SessionBase, *, now: int, where: Where) -> bool:

@@ -17,8 +17,8 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY
 from hardening import audit, sessions
 from hardening.audit import Event, Where
 from hardening.core.values import Need
-from hardening.flows import record, rows
-from hardening.models import ParkedLogin
+from hardening.flows import record, rows, tracking
+from hardening.models import ParkedLogin, UserSession
 from hardening.models.parked import Purpose
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ MARK = "_hardening_mark"
 SIGNED_IN = Need()
 OVER = record.OVER  # row 1 and row 2 of the decision: never parked
 TIDY_SECONDS = 60
+TIDY_SESSIONS = 100  # at a time: somebody waits for the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def _tidy_up(now: int) -> None:
     if abs(now - _tidied_at) >= TIDY_SECONDS:
         _tidied_at = now
         ParkedLogin.objects.prune(now=now)
+        UserSession.objects.prune(now=now, most=TIDY_SESSIONS)
 
 
 _tidied_at = 0
@@ -158,6 +160,7 @@ def end(
     where: Where,
 ) -> None:
     """End a session for good; the response is the login page."""
+    tracking.ended(session, user, why=decision.reason, now=now)
     session.flush()
     set_mark(session, Mark(decision, by_middleware=by_middleware))
     audit.record(Event.SESSION_ENDED, user=user, reason=decision.reason, now=now, where=where)

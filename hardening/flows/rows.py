@@ -120,6 +120,8 @@ def circumstances_of(state: Session) -> dict[str, Any]:
         "known_browser": state.known_browser,
         "attack_mode": state.attack_mode,
         "flagged_address": state.flagged_address,
+        "new_browser": state.new_browser,
+        "remembered": state.remembered,
     }
 
 

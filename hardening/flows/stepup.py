@@ -26,7 +26,7 @@ from hardening.core.values import (
     Who,
 )
 from hardening.factors.totp import Finding
-from hardening.flows import record
+from hardening.flows import record, tracking
 from hardening.flows.notices import worth_recording, wrong_code
 from hardening.flows.prove import CODES, judge_code, usable_row
 from hardening.throttle import subjects
@@ -96,5 +96,6 @@ def prove(
     proof = Proof(ProofKind.FACTOR, now, who.account_epoch, factor_id=row.pk)
     sessions.write(session, stamp.with_proof(proof))
     session.cycle_key()
+    tracking.follow(session, user)
     audit.record(Event.STEP_UP_DONE, user=user, data={"factor": row.pk}, now=now, where=where)
     return SteppedUp(accepted=True)

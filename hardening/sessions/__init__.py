@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hardening.sessions.seeing import bears, lives_in_cookie, see
 from hardening.sessions.stamps import (
     AUTH_KEYS,
     ENROL_KEY,
@@ -28,6 +29,7 @@ from hardening.sessions.stamps import (
 )
 from hardening.sessions.written import (
     MESSAGES_KEY,
+    flushed_stamp,
     is_completing,
     is_loaded,
     is_lost,
@@ -54,8 +56,10 @@ __all__ = [
     "Stamp",
     "add_proof",
     "adopt_model_backend",
+    "bears",
     "digest",
     "dumps",
+    "flushed_stamp",
     "handle_digest",
     "is_completing",
     "is_loaded",
@@ -63,6 +67,7 @@ __all__ = [
     "is_watched",
     "keep_cookie",
     "keep_key",
+    "lives_in_cookie",
     "loads",
     "make_handle",
     "name_of",
@@ -72,6 +77,7 @@ __all__ = [
     "proofs_to",
     "read",
     "restart",
+    "see",
     "set_completing",
     "signs_in",
     "take_login",

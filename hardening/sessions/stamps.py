@@ -44,6 +44,8 @@ class Stamp:
     started: int | None = None
     known_browser: bool = True
     next: str = ""
+    seen: int | None = None
+    remembered: bool = False
 
     def session(self) -> Session:
         """Return the decision's view of this session."""
@@ -53,7 +55,9 @@ class Stamp:
             site_epoch=self.site_epoch,
             id=self.id,
             started=self.started,
+            last_seen=self.started if self.seen is None else self.seen,
             known_browser=self.known_browser,
+            remembered=self.remembered,
         )
 
     def with_proof(self, proof: Proof, *, epoch: int | None = None) -> Stamp:
@@ -96,12 +100,14 @@ def _stamp_from(kept: dict[str, Any]) -> Stamp:
         started=kept["started"],
         known_browser=kept["known"],
         next=kept.get("next", ""),
+        seen=kept.get("seen"),
+        remembered=kept.get("remembered", False),
     )
 
 
 def write(session: SessionBase, stamp: Stamp) -> None:
     """Put the stamp into the session."""
-    session[STAMP_KEY] = {
+    kept = {
         "user": stamp.user_pk,
         "id": stamp.id,
         "epochs": [stamp.account_epoch, stamp.site_epoch],
@@ -110,6 +116,12 @@ def write(session: SessionBase, stamp: Stamp) -> None:
         "known": stamp.known_browser,
         "next": stamp.next,
     }
+    # Left out where they say nothing: a session in a cookie has little room.
+    if stamp.seen is not None:
+        kept["seen"] = stamp.seen
+    if stamp.remembered:
+        kept["remembered"] = True
+    session[STAMP_KEY] = kept
 
 
 def proofs_to(proofs: Iterable[Proof]) -> list[list[Any]]:

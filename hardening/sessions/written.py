@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MESSAGES_KEY = "_messages"  # django.contrib.messages.storage.session
 _BEFORE = "_hardening_before"
 _PRESENTED = "_hardening_presented"
+_FLUSHED = "_hardening_flushed"
 _COMPLETING = "_hardening_completing"
 
 
@@ -58,16 +59,29 @@ def _watching(engine: type[SessionBase]) -> type[SessionBase]:
 
         def flush(self) -> None:
             super().flush()
-            setattr(self, _BEFORE, {})
+            _forget(self)
 
         async def aflush(self) -> None:
             await super().aflush()
-            setattr(self, _BEFORE, {})
+            _forget(self)
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Watched, name, getattr(engine, name))
     _watched[engine] = _watched[Watched] = Watched
     return Watched
+
+
+def _forget(session: SessionBase) -> None:
+    """Forget what was flushed, all but the stamp: whoever signs in next says that it is over."""
+    before = getattr(session, _BEFORE, {})
+    if STAMP_KEY in before:
+        setattr(session, _FLUSHED, before[STAMP_KEY])
+    setattr(session, _BEFORE, {})
+
+
+def flushed_stamp(session: SessionBase) -> Any:
+    """Return the stamp, as it was stored, of a session that was flushed in this request."""
+    return getattr(session, _FLUSHED, None)
 
 
 def _remembered(session: SessionBase, data: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.test import Client
 
 from hardening import sessions, testing
 from hardening.models import Account, Factor, ParkedLogin
-from tests.doors.conftest import HTML, PASSWORD, START, name_shown, sign_in
+from tests.doors.conftest import HTML, PASSWORD, START, is_out, name_shown, sign_in
 from tests.host.doors import LEAK
 from tests.visitor import STEP, Visitor
 
@@ -138,12 +138,34 @@ def test_a_replayed_live_session_is_over_once_the_account_says_so(armed, live) -
         assert replayed(older).get("/members/").url.startswith("/security/login/")
 
 
-def test_a_logout_does_not_end_a_copy_of_the_cookie_as_the_box_says(armed, live) -> None:
-    client = live(armed)
+def test_a_logout_ends_every_copy_of_the_cookie(armed, live) -> None:
+    client, other = live(armed), live(armed)
     older = cookie(client)
     client.post("/accounts/logout/")
     assert name_shown(client) == "nobody"
-    assert name_shown(replayed(older)) == "armed"
+    for _ in range(2):
+        assert is_out(replayed(older))
+    assert name_shown(other) == "armed"
+
+
+def test_so_does_a_sign_in_in_the_place_of_another(fan, clock) -> None:
+    client = Client(headers=HTML)
+    sign_in(client, fan)
+    older = cookie(client)
+    sign_in(client, fan)
+    assert name_shown(client) == "fan"
+    assert is_out(replayed(older))
+
+
+def test_of_a_session_from_before_the_app_a_copy_lives_on_as_the_box_says(fan, clock) -> None:
+    client = Client(headers=HTML)
+    client.force_login(fan)
+    session = client.session
+    del session[sessions.STAMP_KEY]
+    session.save()
+    client.cookies["sessionid"] = session.session_key
+    client.post("/accounts/logout/")
+    assert name_shown(replayed(session.session_key)) == "fan"
 
 
 def test_what_one_copy_proves_later_the_older_copy_does_not_have(armed, live, clock) -> None:
