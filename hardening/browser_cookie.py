@@ -43,6 +43,7 @@ class _Wish:
     site_epoch: int
     proven: bool
     afresh: bool
+    remembered_days: int | None = None  # `None`: as it was
 
 
 def name(request: HttpRequest) -> str:
@@ -60,8 +61,28 @@ def read(request: HttpRequest | None) -> str | None:
 
 def is_proven(request: HttpRequest, user: Any, *, now: int) -> bool:
     """Return whether this browser is known to whoever is signed in, by more than a password."""
+    device = _device(request, user, now=now)
+    return device is not None and device.proven
+
+
+def remembered_until(request: HttpRequest, user: Any, *, most: int, now: int) -> int:
+    """Return until when (Unix seconds) no code is asked for here; 0: it always is.
+
+    Args:
+        request: Of a live session.
+        user: Whose.
+        most: For how many days her policies allow that.
+        now: Unix seconds.
+    """
+    device = _device(request, user, now=now)
+    if device is None or not device.is_remembered(most, now=now):
+        return 0
+    return device.remembered_until(most)
+
+
+def _device(request: HttpRequest, user: Any, *, now: int) -> devices.Device | None:
     stamp = sessions.read(request.session, user.pk)
-    device = devices.find(
+    return devices.find(
         read(request),
         user.pk,
         password=user.password,
@@ -69,7 +90,6 @@ def is_proven(request: HttpRequest, user: Any, *, now: int) -> bool:
         site_epoch=stamp.site_epoch,
         now=now,
     )
-    return device is not None and device.proven
 
 
 @sensitive_variables("password")
@@ -105,6 +125,19 @@ def remember(
         proven = proven or earlier.proven
         wish = replace(wish, proven=proven, afresh=afresh or earlier.afresh)
     setattr(_own(request), WISH, wish)
+
+
+def ask_for_no_code(request: HttpRequest, days: int) -> bool:
+    """Wish that the browser that is remembered be asked for no code; false if none is.
+
+    Args:
+        request: In which a sign-in has just been completed by a code.
+        days: For how long; 0: from now on it is asked.
+    """
+    wish: _Wish | None = getattr(_own(request), WISH, None)
+    if wish is not None:
+        setattr(_own(request), WISH, replace(wish, remembered_days=days))
+    return wish is not None
 
 
 def remember_session(
@@ -170,6 +203,7 @@ def _value(wish: _Wish, sent: str | None, now: int) -> str:
         account_epoch=wish.account_epoch,
         site_epoch=wish.site_epoch,
         proven=wish.proven,
+        remembered_days=wish.remembered_days,
         random=os.urandom(devices.NONCE_BYTES),
         now=now,
     )
@@ -185,4 +219,14 @@ def _own(request: HttpRequest) -> HttpRequest:
     return own
 
 
-__all__ = ["is_proven", "name", "read", "remember", "remember_session", "remember_sign_in", "write"]
+__all__ = [
+    "ask_for_no_code",
+    "is_proven",
+    "name",
+    "read",
+    "remember",
+    "remember_session",
+    "remember_sign_in",
+    "remembered_until",
+    "write",
+]

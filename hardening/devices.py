@@ -1,18 +1,22 @@
 """The device cookie's contents: which accounts have signed in completely with this browser.
 
-One entry an account, at most `MAX_ACCOUNTS`, newest first, joined by dots. An entry is 54 bytes,
+One entry an account, at most `MAX_ACCOUNTS`, newest first, joined by dots. An entry is 60 bytes,
 base64url without padding (letters, digits, "-" and "_": RFC 6265 §4.1.1):
 
-    version 1 · nonce 16 · day 4 · account 16 · flags 1 · tag 16
+    version 1 · nonce 16 · day 4 · account 16 · flags 1 · remembered 4 · days 2 · tag 16
 
-The day counts from 1970-01-01 UTC. The account is a keyed digest of nonce and primary key, so an
-entry names nobody, and two browsers of one person have nothing in common. The tag is an
-HMAC-SHA256 over all of that, the epochs of account and site, and the stored password: when one of
-them changes, every browser is unknown again. The newest key makes, every key on the ring reads.
+The day counts from 1970-01-01 UTC; `remembered` is when (Unix seconds) its owner said, after a
+right code, that none be asked for here for so many `days`; zeros: she did not. Entries of version 1
+lack these two and are still read, so that an upgrade makes no browser unknown. The account is a
+keyed digest of nonce and primary key, so an entry names nobody, and two browsers of one person have
+nothing in common. The tag is an HMAC-SHA256 over all of that, the epochs of account and site, and
+the stored password: when one of them changes, every browser is unknown again. The newest key makes,
+every key on the ring reads.
 Rules: throttle.md "Device cookies".
 
-It opens nothing. A known browser has a budget of its own; a proven one is not asked for the
-mailbox. Whoever copies the cookie gets that and no more.
+By itself it opens nothing. A known browser has a budget of its own; a proven one is not asked for
+the mailbox; a remembered one, where a policy allows it, not for a code. Whoever copies the cookie
+gets that and no more: the password is always asked for.
 
 The trap: only the entry of the account at hand can be checked. The others are carried along as
 they came, well-formed and in date; what they are worth is found out when their account signs in.
@@ -26,7 +30,7 @@ import hmac
 import re
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
@@ -41,14 +45,17 @@ if TYPE_CHECKING:
 MAX_ACCOUNTS = 5  # throttle.md: five accounts a browser
 NONCE_BYTES = 16
 DAY_SECONDS = 24 * 60 * 60
-VERSION = 1
+VERSION = 2
+PLAIN_VERSION = 1  # before browsers could be remembered
 PROVEN = 0b1  # a flag: a mailbox or a factor was proven, not a password alone
 MAC_HEX_DIGITS = 32  # 16 bytes
-LAYOUT = struct.Struct(">B16sI16sB16s")
-ENTRY_CHARACTERS = LAYOUT.size * 4 // 3  # 54 bytes are 72 characters; nothing is left to pad
+LAYOUT = struct.Struct(">B16sI16sBIH16s")
+PLAIN_LAYOUT = struct.Struct(">B16sI16sB16s")
+ENTRY_CHARACTERS = LAYOUT.size * 4 // 3  # 60 bytes are 80 characters; nothing is left to pad
+PLAIN_CHARACTERS = PLAIN_LAYOUT.size * 4 // 3
 MAX_COOKIE_CHARACTERS = MAX_ACCOUNTS * (ENTRY_CHARACTERS + 1) - 1
 SEPARATOR = "."
-_ENTRY = re.compile(rf"[A-Za-z0-9_-]{{{ENTRY_CHARACTERS}}}")
+_ENTRY = re.compile(rf"[A-Za-z0-9_-]{{{PLAIN_CHARACTERS}}}(?:[A-Za-z0-9_-]{{8}})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +66,27 @@ class Device:
         nonce: `NONCE_BYTES`; names the browser's budget until the next complete sign-in.
         proven: Whether a mailbox or a factor was proven with it. Only then is it a known browser
             for the decision; after a mere password it has a budget of its own and no more.
+        remembered_at: When (Unix seconds) a code was not to be asked for here; 0: never.
+        remembered_days: For how many days its owner was offered that.
     """
 
     nonce: bytes = field(repr=False)
     proven: bool
+    remembered_at: int = 0
+    remembered_days: int = 0
+
+    def remembered_until(self, most: int) -> int:
+        """Return until when (Unix seconds) no code is asked for here; 0: it always is.
+
+        Args:
+            most: For how many days the policies allow it now, which may be fewer than they did.
+        """
+        days = min(self.remembered_days, most) if self.proven else 0
+        return self.remembered_at + days * DAY_SECONDS if days > 0 else 0
+
+    def is_remembered(self, most: int, *, now: int) -> bool:
+        """Return whether no code is asked for here; never by a clock that was ahead."""
+        return self.remembered_at <= now < self.remembered_until(most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +107,17 @@ class _Entry:
     account: bytes
     flags: int
     tag: bytes
+    version: int = VERSION
+    remembered_at: int = 0
+    remembered_days: int = 0
 
     def text(self) -> str:
-        fields = (VERSION, self.nonce, self.day, self.account, self.flags, self.tag)
-        return urlsafe_b64encode(LAYOUT.pack(*fields)).decode()
+        head = (self.version, self.nonce, self.day, self.account, self.flags)
+        if self.version == PLAIN_VERSION:
+            packed = PLAIN_LAYOUT.pack(*head, self.tag)
+        else:
+            packed = LAYOUT.pack(*head, self.remembered_at, self.remembered_days, self.tag)
+        return urlsafe_b64encode(packed).decode()
 
 
 @sensitive_variables("password")
@@ -113,7 +144,12 @@ def find(
     bound = _Bound(password, account_epoch, site_epoch)
     for entry in _in_date(cookie, now):
         if _is_true(entry, user_pk, bound):
-            return Device(entry.nonce, proven=bool(entry.flags & PROVEN))
+            return Device(
+                entry.nonce,
+                proven=bool(entry.flags & PROVEN),
+                remembered_at=entry.remembered_at,
+                remembered_days=entry.remembered_days,
+            )
     return None
 
 
@@ -126,6 +162,7 @@ def issue(
     account_epoch: int,
     site_epoch: int,
     proven: bool,
+    remembered_days: int | None = None,
     random: bytes,
     now: int,
 ) -> str:
@@ -142,6 +179,8 @@ def issue(
         account_epoch: The account's epoch as it is now.
         site_epoch: The site's.
         proven: Whether this sign-in proved a mailbox or a factor.
+        remembered_days: For how many days from now no code is to be asked for here; 0: it is from
+            now on; `None`: as it was.
         random: `NONCE_BYTES` of it.
         now: Unix seconds.
 
@@ -152,13 +191,11 @@ def issue(
         raise ValueError(f"A nonce has {NONCE_BYTES} bytes.")
     bound = _Bound(password, account_epoch, site_epoch)
     known = next((e for e in _in_date(cookie, now) if _is_true(e, user_pk, bound)), None)
-    entry = _make(
-        random,
-        now // DAY_SECONDS,
-        user_pk,
-        PROVEN if proven or (known is not None and known.flags & PROVEN) else 0,
-        bound,
-    )
+    flags = PROVEN if proven or (known is not None and known.flags & PROVEN) else 0
+    remembered = (now, remembered_days) if remembered_days else (0, 0)
+    if remembered_days is None and known is not None:
+        remembered = (known.remembered_at, known.remembered_days)
+    entry = _make(random, now // DAY_SECONDS, user_pk, flags, remembered, bound)
     others = [other for other in _in_date(cookie, now) if not _is_of(other, user_pk)]
     return _joined([entry, *others][:MAX_ACCOUNTS])
 
@@ -188,9 +225,12 @@ def _entries(cookie: str | None) -> Iterator[_Entry]:
     for text in cookie.split(SEPARATOR):
         if not _ENTRY.fullmatch(text):
             continue
-        version, *fields = LAYOUT.unpack(urlsafe_b64decode(text))
-        if version == VERSION:
-            yield _Entry(*fields)
+        packed = urlsafe_b64decode(text)
+        plain = len(packed) == PLAIN_LAYOUT.size
+        layout, expected = (PLAIN_LAYOUT, PLAIN_VERSION) if plain else (LAYOUT, VERSION)
+        version, nonce, day, account, flags, *remembered, tag = layout.unpack(packed)
+        if version == expected:
+            yield _Entry(nonce, day, account, flags, tag, version, *remembered)
 
 
 def _in_date(cookie: str | None, now: int) -> Iterator[_Entry]:
@@ -207,7 +247,7 @@ def _is_of(entry: _Entry, user_pk: Any) -> bool:
 def _is_true(entry: _Entry, user_pk: Any, bound: _Bound) -> bool:
     """Return whether we made this entry for this account, under what it is bound to."""
     accounts = _accounts(entry.nonce, user_pk)
-    tags = _tags(entry.nonce, entry.day, entry.account, entry.flags, bound)
+    tags = _tags(entry, bound)
     pairs = zip(accounts, tags, strict=True)  # both by the same key of the ring
     return any(_same(entry.account, account) and _same(entry.tag, tag) for account, tag in pairs)
 
@@ -215,9 +255,12 @@ def _is_true(entry: _Entry, user_pk: Any, bound: _Bound) -> bool:
 # --- making --------------------------------------------------------------------------------
 
 
-def _make(nonce: bytes, day: int, user_pk: Any, flags: int, bound: _Bound) -> _Entry:
+def _make(
+    nonce: bytes, day: int, user_pk: Any, flags: int, remembered: tuple[int, int], bound: _Bound
+) -> _Entry:
     account = _accounts(nonce, user_pk)[0]
-    return _Entry(nonce, day, account, flags, _tags(nonce, day, account, flags, bound)[0])
+    untagged = _Entry(nonce, day, account, flags, b"", VERSION, *remembered)
+    return replace(untagged, tag=_tags(untagged, bound)[0])
 
 
 def _joined(entries: list[_Entry]) -> str:
@@ -231,10 +274,12 @@ def _accounts(nonce: bytes, user_pk: Any) -> list[bytes]:
     return _digests(b"account", nonce, str(user_pk).encode())
 
 
-def _tags(nonce: bytes, day: int, account: bytes, flags: int, bound: _Bound) -> list[bytes]:
-    numbers = (VERSION, day, flags, bound.account_epoch, bound.site_epoch)
+def _tags(entry: _Entry, bound: _Bound) -> list[bytes]:
+    numbers = [entry.version, entry.day, entry.flags, bound.account_epoch, bound.site_epoch]
+    if entry.version != PLAIN_VERSION:
+        numbers += [entry.remembered_at, entry.remembered_days]
     texts = [str(part).encode() for part in (*numbers, bound.password)]
-    return _digests(b"entry", nonce, account, *texts)
+    return _digests(b"entry", entry.nonce, entry.account, *texts)
 
 
 def _digests(*parts: bytes) -> list[bytes]:

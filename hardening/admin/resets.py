@@ -1,11 +1,11 @@
 """Help for one person, from her page in the admin: a password reset by mail, and who else helps.
 
 No operator chooses a user's password (OWASP ASVS 5.0 6.4.6): the page that lets one do so answers
-404, and "Send a reset" mails Django's own link, which only the person can use. The reset removes no
-factor. Other help takes a second operator; its pages are linked where they are registered.
+404, and "Send a reset" mails a link, which only the person can use. The reset removes no factor.
+Other help takes a second operator; its pages are linked where they are registered.
 
-The trap: `PasswordResetForm` looks people up by their address, and several may share one. Here the
-link goes to the very person whose page it was.
+The trap: several people may share an e-mail address. The link is for the very person whose page it
+was, and goes to the address that the operator has read there.
 """
 
 from __future__ import annotations
@@ -17,26 +17,30 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
-from django.contrib.auth.forms import PasswordResetForm, ReadOnlyPasswordHashWidget
-from django.core.exceptions import PermissionDenied
+from django.contrib.auth.forms import ReadOnlyPasswordHashWidget
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import validate_email
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hardening import host, origin
+from hardening import origin
 from hardening.access import refusal
+from hardening.admin.freezing import may_freeze
+from hardening.admin.revoking import PAGE, REVOKE
+from hardening.audit import pk_of
 from hardening.factors.mailbox import email_of
-from hardening.flows import recover
-from hardening.models import OperatorRequest, PolicyWaiver
+from hardening.flows import freezing, recover, resets
+from hardening.models import OperatorRequest, PolicyWaiver, SecurityEvent
 from hardening.models.request import Deed
+from hardening.views.reset import link_maker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from django.http import HttpRequest, HttpResponse
 
+SEND = "hardening.send_reset"
 PASSWORD_HELP = gettext_lazy(
     "Nobody chooses somebody else’s password. “Send a reset” mails a link that only this person "
     "can use."
@@ -55,17 +59,6 @@ class PasswordSummary(ReadOnlyPasswordHashWidget):
     """How the password is stored, without Django's button that leads to choosing one."""
 
     template_name = "hardening/admin/password_summary.html"
-
-
-class OnePersonsReset(PasswordResetForm):
-    """Django's form, for one person instead of everybody with an address."""
-
-    person: Any = None
-
-    def get_users(self, email: str) -> Iterator[Any]:
-        """Return the person."""
-        del email
-        yield self.person
 
 
 class HelpMixin:
@@ -123,8 +116,14 @@ class HelpMixin:
     def ways_to_help(self, request: HttpRequest, user: Any) -> list[Link]:
         """Return the links this operator may follow; a host may add its own."""
         links = []
-        if self.has_change_permission(request, user):  # type: ignore[attr-defined]
+        if request.user.has_perm(SEND):
             links.append(Link(_("Send a reset"), self._address("send_reset", user.pk)))
+        if request.user.has_perm(REVOKE):
+            links.append(Link(_("End all sessions"), self._address(PAGE, user.pk)))
+        if may_freeze(request):
+            held = freezing.is_frozen(user)
+            words, page = (_("Thaw"), "thaw") if held else (_("Freeze"), "freeze")
+            links.append(Link(words, self._address(page, user.pk)))
         requests = {
             Deed.RECOVERY: _("Ask for a reset of the factor"),
             Deed.TICKET: _("Ask for a ticket"),
@@ -132,7 +131,18 @@ class HelpMixin:
         for deed, words in requests.items():
             given = {"deed": deed.value, "target": user.pk}
             links += self._add_page(request, OperatorRequest, words, given)
-        return links + self._add_page(request, PolicyWaiver, _("Give more time"), {"user": user.pk})
+        links += self._add_page(request, PolicyWaiver, _("Give more time"), {"user": user.pk})
+        return links + self._events(request, user)
+
+    def _events(self, request: HttpRequest, user: Any) -> list[Link]:
+        """Link what happened to this person, for whoever may read that."""
+        site, opts = self.admin_site, SecurityEvent._meta  # type: ignore[attr-defined]  # noqa: SLF001
+        registered = site._registry.get(SecurityEvent)  # noqa: SLF001
+        if registered is None or not registered.has_view_permission(request):
+            return []
+        address = reverse(f"{site.name}:{opts.app_label}_{opts.model_name}_changelist")
+        query = urlencode({"period": "90", "account": pk_of(user)})
+        return [Link(_("Security events"), f"{address}?{query}")]
 
     def _add_page(
         self, request: HttpRequest, model: Any, words: str, given: dict[str, Any]
@@ -146,9 +156,9 @@ class HelpMixin:
 
     def send_reset_view(self, request: HttpRequest, id: str) -> HttpResponse:  # noqa: A002 - as Django's
         """Say what will be sent to whom, then send it."""
-        user = self.get_object(request, unquote(id))  # type: ignore[attr-defined]
-        if not self.has_change_permission(request, user):  # type: ignore[attr-defined]
+        if not (request.user.has_perm(SEND) and self.has_view_permission(request)):  # type: ignore[attr-defined]
             raise PermissionDenied
+        user = self.get_object(request, unquote(id))  # type: ignore[attr-defined]
         if user is None:
             raise Http404
         refused = refusal(request)
@@ -171,21 +181,13 @@ class HelpMixin:
         return TemplateResponse(request, "hardening/admin/send_reset.html", context)
 
     def _send(self, request: HttpRequest, user: Any) -> HttpResponse:
-        form = OnePersonsReset({"email": email_of(user)})
-        form.person = user
-        if form.is_valid():
-            form.save(
-                request=request,
-                use_https=request.is_secure(),
-                from_email=host.mail_sender(),
-            )
-            recover.reset_sent(
-                user, actor=request.user, now=int(time.time()), where=origin.where(request)
-            )
+        email, now = email_of(user), int(time.time())
+        if _mailed(request, user, email, now=now):
+            recover.reset_sent(user, actor=request.user, now=now, where=origin.where(request))
             said = _("A link to choose a new password is on its way to %(email)s.")
-            self.message_user(request, said % {"email": email_of(user)}, messages.SUCCESS)  # type: ignore[attr-defined]
+            self.message_user(request, said % {"email": email}, messages.SUCCESS)  # type: ignore[attr-defined]
         else:
-            said = _("What is on record is no e-mail address, so nothing was sent.")
+            said = _("The mail could not be sent. Look at the address, and at the mail server.")
             self.message_user(request, said, messages.ERROR)  # type: ignore[attr-defined]
         return HttpResponseRedirect(self._address("change", user.pk))
 
@@ -195,16 +197,28 @@ class HelpMixin:
         return reverse(f"{site}:{opts.app_label}_{opts.model_name}_{page}", args=[quote(pk)])
 
 
+def _mailed(request: HttpRequest, user: Any, email: str, *, now: int) -> bool:
+    link = link_maker(request)
+    try:
+        validate_email(email)
+    except ValidationError:
+        return False
+    by = request.user.get_username()
+    return link is not None and resets.mail(user, email, link=link, by=by, now=now)
+
+
 def _obstacle(user: Any) -> str:
     """Return why no reset can be sent; empty where one can."""
     if not email_of(user):
         return _("There is no e-mail address on record, so there is nowhere to send a link to.")
     if not getattr(user, "is_active", True):
         return _("The account is not active.")
+    if freezing.is_frozen(user):
+        return _("The account is frozen. Whoever may thaw it does that first.")
     if not user.has_usable_password():
         return _("This account has no password: its owner signs in another way.")
     try:
-        reverse("password_reset_confirm", kwargs={"uidb64": "x", "token": "x-x"})
+        reverse("hardening:password_reset")
     except NoReverseMatch:
         return _("This site has no page for choosing a new password by a mailed link.")
     return ""

@@ -4,7 +4,7 @@
 never the database, so they run before ``migrate``. They stand by what they look at: our places in
 the host's settings (`wiring`), ``settings.HARDENING`` (`configuration`), where the
 throttle counts (`stores`), how passwords are kept (`passwords`), whether they are looked up in
-lists of leaked ones (`breach`), the rest of the site (`site`).
+lists of leaked ones (`breach`), links to a new one (`resets`), the rest of the site (`site`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.checks import CheckMessage, Tags, register
 
 from hardening.breach import corpus
-from hardening.checks import breach, configuration, passwords, site, stores, wiring
+from hardening.checks import breach, configuration, passwords, resets, site, stores, wiring
 from hardening.conf import conf, problems
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     breach.answers_have_their_cache,
     breach.api_is_asked_in_private,
     breach.corpus_is_named_and_asked,
+    resets.links_end_with_a_revocation,
 )
 DEPLOY_CHECKS: tuple[Callable[..., Iterable[CheckMessage]], ...] = (
     configuration.vault_has_its_own_keys,

@@ -1,7 +1,11 @@
 """Enrolment tickets: an operator's word in place of a mailbox, for a first factor.
 
-Single use, 24 hours, kept as a keyed digest. The very first superuser of a site that has no mail
-server gets in by one that `hardening_ticket` prints in the shell.
+Single use, 24 hours, kept as a keyed digest over the epochs of account and site as well: whatever
+ends the account's sessions (a revocation, a reset of the factors) makes its ticket void. The very
+first superuser of a site that has no mail server gets in by one that `hardening_ticket` prints in
+the shell.
+
+The trap: so a ticket is issued after a reset, not before it.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from typing import Any
 from hardening import keys
 from hardening.core import codes
 from hardening.keys import Purpose
-from hardening.models import EnrolmentTicket
+from hardening.models import Account, EnrolmentTicket, SiteState
 from hardening.models.ticket import TICKET_SECONDS
 from hardening.moments import moment
 
@@ -48,5 +52,8 @@ def spend(user_pk: Any, ticket: str, *, now: int) -> bool:
     return EnrolmentTicket.objects.spend(user_pk, digests, now=now)
 
 
-def _parts(user_pk: Any, clean: str) -> tuple[bytes, bytes]:
-    return str(user_pk).encode(), clean.encode()
+def _parts(user_pk: Any, clean: str) -> tuple[bytes, ...]:
+    account = Account.objects.filter(user_id=user_pk).values_list("epoch", flat=True).first()
+    site = SiteState.objects.values_list("epoch", flat=True).first()
+    epochs = f"{account or 0} {site or 0}".encode()
+    return str(user_pk).encode(), clean.encode(), epochs

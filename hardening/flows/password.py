@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from hardening import audit, sessions
+from hardening import audit, facts, sessions
 from hardening.audit import Event, Where
 from hardening.conf import conf
 from hardening.core.throttle import SECOND_US
@@ -24,6 +24,7 @@ from hardening.models import Account, ParkedLogin
 from hardening.models.database import atomic
 from hardening.throttle import subjects
 from hardening.throttle.gates import Reservation, reserve
+from hardening.tokens import EpochTokenGenerator
 
 if TYPE_CHECKING:
     from django.contrib.sessions.backends.base import SessionBase
@@ -86,6 +87,30 @@ def change_live(user: Any, new: str, *, now: int, where: Where) -> None:
     with atomic():
         _store(user, new)
     _tell(user, now=now, where=where)
+
+
+@sensitive_variables()
+def reset(user: Any, token: str, new: str, *, now: int, where: Where) -> bool:
+    """Set the new password by a mailed link; true for exactly one caller.
+
+    Whoever waits behind another request with the same link finds it used: the password that the
+    token is bound to is read anew, once the account's row is locked. Nobody is signed in by this;
+    every session, parked sign-in and known browser ends with the old password.
+
+    Raises:
+        FactsError: If nobody can tell.
+        NotMigratedError: If our tables are missing.
+    """
+    Account.objects.of(user.pk)  # before: a lock needs a row
+    with atomic():
+        Account.objects.lock(user.pk)
+        user = facts.load_user(user.pk)
+        if user is None or not EpochTokenGenerator().check_token(user, token):
+            return False
+        _store(user, new)
+    tell(user, "password_changed", {}, now=now, where=where)
+    audit.record(Event.PASSWORD_RESET_DONE, user=user, now=now, where=where)
+    return True
 
 
 def _store(user: Any, new: str) -> None:

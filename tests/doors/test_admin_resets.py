@@ -8,28 +8,36 @@ import pytest
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Permission
 from django.core import mail
-from django.urls import reverse
+from django.urls import path, reverse
 
 from hardening import testing
 from hardening.audit import Event
+from hardening.flows import freezing, revoking
+from hardening.flows.revoking import Order
 from hardening.models import Factor, SecurityEvent
+from tests.doors.conftest import START
+from tests.host.office import office
+from tests.mailers import send_by
 from tests.visitor import leads_to
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHOSEN = "nine violet umbrellas"
 
+urlpatterns = [path("office/", office.urls)]  # of a site that forgot our pages
+
 
 @pytest.fixture(autouse=True)
 def _more_doors(settings):
-    """Stand on a site whose second admin has our mixin and where a link leads somewhere."""
-    settings.ROOT_URLCONF = "tests.host.office_resets"
+    """Stand on a site whose second admin has our mixin."""
+    settings.ROOT_URLCONF = "tests.host.office"
 
 
 @pytest.fixture
 def clerk(clock, person):
-    """Return somebody of the staff who may change users, with a fresh proof."""
+    """Return somebody of the staff who may change users and send resets, with a fresh proof."""
     visitor = person("clerk", is_staff=True)
-    visitor.user.user_permissions.add(Permission.objects.get(codename="change_user"))
+    for codename in ("change_user", "send_reset"):
+        visitor.user.user_permissions.add(Permission.objects.get(codename=codename))
     testing.login(visitor.client, visitor.user)
     return visitor
 
@@ -69,13 +77,13 @@ def test_the_link_goes_to_her_alone_even_if_others_share_her_address(clerk, fan,
     assert (event.target_name, event.actor_name) == ("fan", "clerk")
     shown = clerk.client.get(answer.url).content.decode()
     assert "A link to choose a new password is on its way to fan@example.com." in shown
-    (path,) = re.findall(r"https?://[^/]+(/reset/\S+)", message.body)
+    (path,) = re.findall(r"https?://[^/]+(/security/reset/\S+)", message.body)
     assert path not in shown
 
 
 def test_by_the_link_she_chooses_a_password_and_keeps_her_factor(clerk, fan):
     clerk.client.post(page(fan))
-    (path,) = re.findall(r"https?://[^/]+(/reset/\S+)", mail.outbox[0].body)
+    (path,) = re.findall(r"https?://[^/]+(/security/reset/\S+)", mail.outbox[0].body)
     stored = fan.user.password
     form = fan.client.get(path, follow=True)
     fan.user.refresh_from_db()
@@ -106,8 +114,18 @@ def test_where_none_can_be_sent_the_page_says_why_and_offers_none(clerk, fan, fi
     assert not said().exists()
 
 
+def test_to_a_frozen_account_none_is_sent(clerk, fan):
+    freezing.freeze(fan.user, reason="why", now=START)
+    mail.outbox.clear()
+    for method in (clerk.client.get, clerk.client.post):
+        shown = method(page(fan)).content.decode()
+        assert "The account is frozen." in shown
+    assert not mail.outbox
+    assert not said().exists()
+
+
 def test_a_site_where_the_link_would_lead_nowhere_sends_none(clerk, fan, settings):
-    settings.ROOT_URLCONF = "tests.host.office"
+    settings.ROOT_URLCONF = __name__
     shown = clerk.client.post(page(fan)).content.decode()
     assert "This site has no page for choosing a new password by a mailed link." in shown
     assert not mail.outbox
@@ -116,9 +134,30 @@ def test_a_site_where_the_link_would_lead_nowhere_sends_none(clerk, fan, setting
 def test_what_is_no_address_is_sent_nothing_and_is_said(clerk, fan):
     type(fan.user).objects.filter(pk=fan.user.pk).update(email="by post")
     shown = clerk.client.post(page(fan), follow=True).content.decode()
-    assert "What is on record is no e-mail address, so nothing was sent." in shown
+    assert "The mail could not be sent. Look at the address, and at the mail server." in shown
     assert not mail.outbox
     assert not said().exists()
+
+
+def test_a_mail_server_that_is_down_is_said_too(clerk, fan, settings):
+    send_by(settings, "tests.host.broken_mail.Backend")
+    shown = clerk.client.post(page(fan), follow=True).content.decode()
+    assert "The mail could not be sent." in shown
+    assert not said().exists()
+
+
+def test_the_mail_says_who_sends_it(clerk, fan):
+    clerk.client.post(page(fan))
+    assert "An operator" in mail.outbox[0].body
+    clerk.client.post(reverse("hardening:password_reset"), {"username": "fan"})
+    assert "An operator" not in mail.outbox[-1].body
+
+
+def test_a_link_of_an_operator_dies_with_a_revocation(clerk, fan):
+    clerk.client.post(page(fan))
+    (path,) = re.findall(r"https?://[^/]+(/security/reset/\S+)", mail.outbox[0].body)
+    revoking.listed([fan.user.pk], Order(START))
+    assert fan.client.get(path, follow=True).status_code == 410
 
 
 def test_of_somebody_who_is_not_there_nothing_is_said(clerk, fan):

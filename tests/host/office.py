@@ -7,8 +7,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
 from django.urls import path
 
-from hardening.admin import HardeningUserAdminMixin, OperatorRequestAdmin, RolePolicyAdmin
-from hardening.models import OperatorRequest, RolePolicy
+from hardening.admin import (
+    HardeningUserAdminMixin,
+    OperatorRequestAdmin,
+    RolePolicyAdmin,
+    SecurityEventAdmin,
+)
+from hardening.models import OperatorRequest, RolePolicy, SecurityEvent
 from tests.host.doors import banner_page
 from tests.urls import urlpatterns as site
 
@@ -21,5 +26,6 @@ office = AdminSite(name="office")
 office.register(get_user_model(), OfficeUserAdmin)
 office.register(RolePolicy, RolePolicyAdmin)
 office.register(OperatorRequest, OperatorRequestAdmin)
+office.register(SecurityEvent, SecurityEventAdmin)
 
 urlpatterns = [path("office/", office.urls), path("banner/", banner_page), *site]

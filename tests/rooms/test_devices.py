@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import string
+from dataclasses import replace
 
 import pytest
 from django.test import override_settings
@@ -19,7 +20,7 @@ NEW, OLD = "n" * 40, "o" * 40
 PK = 7
 STORED = "argon2$of today"
 RFC_6265 = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # §4.1.1, cookie-octet
-ENTRY = r"[A-Za-z0-9_-]{72}"
+ENTRY = r"[A-Za-z0-9_-]{80}"
 TODAY = NOW // DAY * DAY  # 00:00 UTC
 NONCES = st.binary(min_size=16, max_size=16)
 EPOCHS = st.integers(min_value=0, max_value=2**63 - 1)
@@ -33,7 +34,16 @@ def nonce(number=1):
 
 
 def issue(
-    cookie=None, pk=PK, *, password=STORED, account=0, site=0, proven=True, random=None, now=NOW
+    cookie=None,
+    pk=PK,
+    *,
+    password=STORED,
+    account=0,
+    site=0,
+    proven=True,
+    days=None,
+    random=None,
+    now=NOW,
 ):
     return devices.issue(
         cookie,
@@ -42,6 +52,7 @@ def issue(
         account_epoch=account,
         site_epoch=site,
         proven=proven,
+        remembered_days=days,
         random=nonce() if random is None else random,
         now=now,
     )
@@ -237,6 +248,83 @@ class _AsThrottle:
     DEVICE = keys.Purpose.THROTTLE
 
 
+# ---------------------------------------------------------------- browsers that are remembered
+
+
+def until(cookie, most=30, **bound):
+    """Return how long after `NOW` no code is asked for; 0: it is."""
+    device = find(cookie, **bound)
+    return device.remembered_until(most) - NOW if device.is_remembered(most, now=NOW) else 0
+
+
+@pytest.mark.parametrize(
+    "ticked, most, days",
+    [(14, 30, 14), (14, 14, 14), (14, 7, 7), (14, 0, 0), (0, 30, 0), (None, 30, 0)],
+)
+def test_a_browser_is_remembered_as_long_as_was_ticked_and_policies_allow(
+    ticked, most, days
+) -> None:
+    assert until(issue(days=ticked), most) == days * DAY
+
+
+@pytest.mark.parametrize("after, good", [(0, True), (DAY - 1, True), (DAY, False), (-1, False)])
+def test_it_is_over_with_the_last_second(after, good) -> None:
+    assert find(issue(days=1)).is_remembered(30, now=NOW + after) == good
+
+
+def test_the_next_sign_in_does_not_put_the_end_off() -> None:
+    cookie = issue(issue(days=14, now=NOW - 3 * DAY), random=nonce(2))
+    assert until(cookie) == 11 * DAY
+    assert until(issue(cookie, days=14)) == 14 * DAY
+
+
+def test_it_is_taken_back_and_the_browser_stays_known() -> None:
+    cookie = issue(issue(days=14), days=0)
+    assert until(cookie) == 0
+    assert find(cookie).proven
+
+
+@pytest.mark.parametrize("bound", [{"account": 1}, {"site": 1}, {"password": "another"}])
+def test_it_ends_with_whatever_the_entry_is_bound_to(bound) -> None:
+    cookie = issue(days=14)
+    assert find(cookie, **bound) is None
+    assert until(issue(cookie, **bound), **bound) == 0
+
+
+def test_only_a_proven_browser_is_remembered() -> None:
+    assert until(issue(days=14, proven=False)) == 0
+
+
+def test_it_is_remembered_for_one_account_and_no_other() -> None:
+    cookie = issue(issue(days=14), 8)
+    assert until(cookie) == 14 * DAY
+    assert not find(cookie, 8).is_remembered(30, now=NOW)
+
+
+def plain(pk=PK, *, account=0, now=NOW):
+    """Return an entry as it was before browsers could be remembered."""
+    bound = devices._Bound(STORED, account, 0)
+    name = devices._accounts(nonce(), pk)[0]
+    entry = devices._Entry(nonce(), now // DAY, name, devices.PROVEN, b"", version=1)
+    return replace(entry, tag=devices._tags(entry, bound)[0]).text()
+
+
+def test_an_entry_from_before_is_read_and_carried_along() -> None:
+    assert len(plain()) == 72
+    assert find(plain()) == Device(nonce(), proven=True)
+    assert until(plain()) == 0
+    assert find(plain(), account=1) is None
+    both = issue(plain(8), pk=PK)
+    assert plain(8) in both
+    assert find(both, 8).proven
+
+
+def test_an_entry_from_before_becomes_one_of_today() -> None:
+    renewed = issue(plain(), proven=False)
+    assert re.fullmatch(ENTRY, renewed)
+    assert find(renewed).proven
+
+
 # ---------------------------------------------------------------- several accounts
 
 
@@ -245,7 +333,7 @@ def test_a_browser_is_known_to_five_accounts_and_the_newest_stay() -> None:
     for pk in range(1, 8):
         cookie = issue(cookie, pk, random=nonce(pk))
     assert [find(cookie, pk) is not None for pk in range(1, 8)] == [False] * 2 + [True] * 5
-    assert len(cookie) == 5 * 73 - 1
+    assert len(cookie) == 5 * 81 - 1
     assert RFC_6265.fullmatch(cookie)
 
 
@@ -290,6 +378,8 @@ def test_an_account_is_forgotten_whatever_its_epoch() -> None:
 @given(st.one_of(st.text(), st.text(LETTERS + ".=+/", min_size=60, max_size=400)))
 @example("." * 364)
 @example("A" * 72)
+@example("A" * 80)
+@example("B" * 76)
 @example("_" * 72)
 @example("A" * 71 + "=")
 @example("A" * 71 + "\n")
@@ -301,26 +391,26 @@ def test_no_cookie_is_a_fault_and_none_of_them_is_believed(cookie) -> None:
     assert find(devices.forget(cookie, PK)) is None
     renewed = issue(cookie)
     assert find(renewed) == Device(nonce(), proven=True)
-    assert len(renewed) <= 5 * 73 - 1
+    assert len(renewed) <= 5 * 81 - 1
     assert re.fullmatch(rf"{ENTRY}(\.{ENTRY})*", renewed)
     assert devices.has_entries(cookie) in (True, False)
 
 
-@given(place=st.integers(0, 71), letter=st.sampled_from(LETTERS))
+@given(place=st.integers(0, 79), letter=st.sampled_from(LETTERS))
 def test_no_single_letter_may_differ(place, letter) -> None:
     cookie = issue()
     changed = cookie[:place] + letter + cookie[place + 1 :]
     assert (find(changed) is not None) == (changed == cookie)
 
 
-@given(cut=st.integers(0, 71))
+@given(cut=st.integers(0, 79))
 def test_a_part_of_it_is_worth_nothing(cut) -> None:
     assert find(issue()[:cut]) is None
 
 
 def test_another_version_is_not_read() -> None:
     later = bytearray(raw(issue()))
-    later[0] = 2
+    later[0] = 3
     assert not devices.has_entries(base64.urlsafe_b64encode(later).decode())
 
 
@@ -374,4 +464,7 @@ def test_two_browsers_of_one_account_have_nothing_in_common() -> None:
 
 
 def test_a_device_does_not_show_its_nonce() -> None:
-    assert repr(Device(b"secret nonce 16b", proven=True)) == "Device(proven=True)"
+    assert (
+        repr(Device(b"secret nonce 16b", proven=True))
+        == "Device(proven=True, remembered_at=0, remembered_days=0)"
+    )

@@ -10,16 +10,13 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from hardening.core.addresses import budget_prefix
 from hardening.core.throttle import SECOND_US
 from hardening.flows import attack, unlock
-from hardening.management.people import find
+from hardening.management.people import find_by_any
 from hardening.management.tables import table
-from hardening.models.database import alias
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -54,7 +51,7 @@ class Command(BaseCommand):
         if not any(named):
             message = "name a user, or give --address, --all or --attack-mode"
             raise CommandError(message)
-        people = [_find(text) for text in options["users"]]
+        people = [find_by_any(text) for text in options["users"]]
         prefixes = [_prefix(address) for address in options["address"]]
         dry, now = options["dry_run"], int(time.time())
         ask = options["all"] and not (dry or options["noinput"])
@@ -115,24 +112,6 @@ def _row(
 def _cell(value: object) -> str:
     words = {True: "yes", False: "no", None: ""}
     return words[value] if value is None or isinstance(value, bool) else str(value)
-
-
-def _find(text: str) -> Any:
-    """Return the user of this name or e-mail address, else of this primary key."""
-    try:
-        return find(text)
-    except CommandError:
-        model = get_user_model()
-        field = model._meta.pk  # noqa: SLF001 - Django's documented model API
-        try:
-            pk = field.to_python(text)
-        except ValidationError:
-            pk = None
-        everybody = model._base_manager.using(alias())  # noqa: SLF001 - whatever managers hide
-        user = None if pk is None else everybody.filter(pk=pk).first()
-        if user is None:
-            raise
-        return user
 
 
 def _prefix(address: str) -> str:
