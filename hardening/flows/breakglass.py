@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 
-from hardening import audit, host, notify, signals
+from hardening import audit, host, signals
 from hardening.audit import NOWHERE, Event, Where
 from hardening.conf import conf
 from hardening.core.values import Need, Proof, ProofKind
 from hardening.factors import breakglass
-from hardening.flows import record
+from hardening.flows import outbox, record
 from hardening.flows.notices import addresses, notice, wrong_code
 from hardening.flows.prove import Judged, attempt
 from hardening.flows.record import RecordGoneError
@@ -168,7 +168,7 @@ def _tell_everybody(
         to += addresses(other, now=now)
     unique = tuple(dict.fromkeys(to))
     if unique:
-        notify.after_commit(notice(user, name, unique, details, now=now))
+        outbox.after_commit(notice(user, name, unique, details, now=now))
 
 
 def superusers() -> list[Any]:

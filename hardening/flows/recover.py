@@ -39,7 +39,7 @@ def reset_factors(
         signals.factor_removed.send_robust(
             sender=Factor, user=user, kind=row.kind, factor_id=row.pk
         )
-    tell(user, "factors_reset", _by(actor), now=now)
+    tell(user, "factors_reset", _by(actor), now=now, where=where.elsewhere)
     data = {"factors": [row.pk for row in removed], "why": reason}
     audit.record(Event.FACTORS_RESET, user=user, actor=actor, data=data, now=now, where=where)
     return len(removed)
@@ -53,7 +53,7 @@ def issue_ticket(
     with atomic():
         Account.objects.lock(account.pk)  # two at once leave one that works
         shown = ticket.issue(user.pk, random, now=now)
-    tell(user, "ticket_issued", _by(actor), now=now)
+    tell(user, "ticket_issued", _by(actor), now=now, where=where.elsewhere)
     audit.record(Event.TICKET_ISSUED, user=user, actor=actor, now=now, where=where)
     return shown
 
@@ -66,7 +66,7 @@ def demand_password_change(
     for user in users:
         account = Account.objects.of(user.pk)
         Account.objects.filter(pk=account.pk).update(must_change="operator", must_change_since=now)
-        tell(user, "password_change_required", _by(actor), now=now)
+        tell(user, "password_change_required", _by(actor), now=now, where=where.elsewhere)
         audit.record(Event.PASSWORD_CHANGE_DEMANDED, user=user, actor=actor, now=now, where=where)
         count += 1
     return count

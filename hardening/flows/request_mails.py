@@ -1,6 +1,6 @@
 """What people are told of requests of operators: who could approve, who asked, whom it is about.
 
-No mail carries a link: whoever gets one opens the admin as always.
+No mail carries a link to a request: whoever gets one opens the admin as always.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import get_user_model
 
 from hardening import audit, roles
+from hardening.audit import NOWHERE
 from hardening.flows.notices import tell
 from hardening.models.database import alias
 from hardening.moments import moment
@@ -17,10 +18,13 @@ from hardening.moments import moment
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from hardening.audit import Where
     from hardening.models import OperatorRequest
 
 
-def opened(asked: OperatorRequest, operators: Iterable[Any], *, now: int) -> None:
+def opened(
+    asked: OperatorRequest, operators: Iterable[Any], *, now: int, where: Where = NOWHERE
+) -> None:
     """Tell whom a request is about, and those who could approve it."""
     said = {
         **_what(asked),
@@ -28,7 +32,7 @@ def opened(asked: OperatorRequest, operators: Iterable[Any], *, now: int) -> Non
         "reason": asked.reason,
         "expires": moment(asked.expires_at),
     }
-    tell(asked.target, "request_about_you", said, now=now)
+    tell(asked.target, "request_about_you", said, now=now, where=where.elsewhere)
     for operator in operators:
         tell(operator, "request_opened", said, now=now)
 

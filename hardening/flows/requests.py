@@ -157,7 +157,7 @@ def ask(
     )
     # Asked once more: where nobody can be counted, `others` are everybody.
     told = [one for one in others(asked)[:MAX_TOLD] if may(one, APPROVE)]
-    request_mails.opened(asked, told, now=now)
+    request_mails.opened(asked, told, now=now, where=where)
     _record(Event.REQUEST_OPENED, asked, requester, {"why": reason}, now=now, where=where)
     return asked
 

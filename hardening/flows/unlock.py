@@ -12,12 +12,9 @@ reach the one who asked.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.views.decorators.debug import sensitive_variables
 
 from hardening import audit, facts, keys, notify
@@ -25,7 +22,7 @@ from hardening.audit import NOWHERE, Event, Where
 from hardening.conf import conf
 from hardening.core.addresses import budget_prefix
 from hardening.core.throttle import SECOND_US
-from hardening.flows import attempts
+from hardening.flows import attempts, named
 from hardening.flows.notices import address_book, notice, tell, worth_recording
 from hardening.keys import Purpose
 from hardening.models import Account
@@ -97,7 +94,7 @@ def send_link(
         asked = subjects.mails_of_address(budget_prefix(address))
         if not reserve(asked, conf().THROTTLE.mails_address, now_us=now * SECOND_US).admitted:
             return False
-    user = _meant(name)
+    user = meant(name)
     if user is None:
         return False
     found = facts.of(user)
@@ -156,7 +153,8 @@ def spend(token: str, *, now: int, where: Where) -> Unlocked | None:
     return Unlocked(user.pk, user.password, epoch, link.who.site_epoch)
 
 
-def _meant(name: str) -> Any:
+def meant(name: str) -> Any:
+    """Return whom a typed name or e-mail address means, with her facts; `None` for nobody."""
     user = facts.load_user_by_name(name)
     if user is not None:
         return user
@@ -181,8 +179,7 @@ def _not_sent(event: Event, user: Any, reason: str, *, now: int, where: Where) -
 
 
 def _token(user_pk: Any, random: bytes) -> str:
-    parts = (str(user_pk).encode(), random)
-    return ".".join(urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    return ".".join(named.encode(part) for part in (str(user_pk).encode(), random))
 
 
 def _opened(token: str) -> _Link | None:
@@ -192,21 +189,15 @@ def _opened(token: str) -> _Link | None:
     if shape is None or user is None:
         return None
     who = facts.of(user).who()
-    return _Link(user, who, _digests(user, who, _decoded(shape[2]))) if _has_lock(who) else None
+    return _Link(user, who, _digests(user, who, named.decode(shape[2]))) if _has_lock(who) else None
 
 
 def _named(text: str) -> Any:
     """Load the user whose key a token holds; anything may stand there."""
-    field = get_user_model()._meta.pk  # noqa: SLF001 - Django's documented model API
     try:
-        pk = field.to_python(_decoded(text).decode())
-    except (ValueError, ValidationError):
+        return named.load(named.decode(text).decode())
+    except ValueError:
         return None
-    return None if "\0" in str(pk) else facts.load_user(pk)
-
-
-def _decoded(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _digests(user: Any, who: Who, random: bytes) -> list[str]:
@@ -224,7 +215,7 @@ def by_operator(user: Any, *, actor: Any = None, now: int, where: Where = NOWHER
     if not attempts.forgive(user):
         return False
     details = {"by": actor.get_username()} if actor is not None else {}
-    tell(user, "unlocked", details, now=now)
+    tell(user, "unlocked", details, now=now, where=where.elsewhere)
     audit.record(
         Event.THROTTLE_LIFTED, user=user, actor=actor, reason="account", now=now, where=where
     )
@@ -288,6 +279,7 @@ __all__ = [
     "find",
     "lift_address",
     "lift_all",
+    "meant",
     "send_link",
     "spend",
     "waiting",

@@ -38,14 +38,24 @@ def test_the_first_address_is_no_change(fan):
     assert (known.current, known.changed, said) == (fan.email, False, [])
 
 
-def test_a_change_is_said_once_and_told_to_the_address_that_was_replaced(fan, sent):
+def test_a_change_is_said_once_and_told_to_both_addresses(fan, sent):
     old = fan.email
     address_book(fan, now=NOW)
     move(fan, "new@example.com")
-    assert sent(address_book, fan, now=NOW) == [[old]]
+    assert sent(address_book, fan, now=NOW) == [[old], ["new@example.com"]]
+    replaced, new = mail.outbox
+    assert "still come to this one" in " ".join(replaced.body.split())
+    assert "This is the e-mail address of your account" in " ".join(new.body.split())
     assert sent(address_book, fan, now=NOW) == []
     assert events() == [Event.EMAIL_CHANGED]
     assert "example.com" not in str(list(SecurityEvent.objects.values()))
+
+
+def test_an_address_that_is_taken_away_is_told_to_itself(fan, sent):
+    old = fan.email
+    address_book(fan, now=NOW)
+    move(fan, "")
+    assert sent(address_book, fan, now=NOW) == [[old]]
 
 
 def test_an_address_that_replaces_none_has_nobody_to_tell(fan, sent):

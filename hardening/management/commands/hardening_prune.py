@@ -15,11 +15,11 @@ from hardening.flows import snapshots, status
 
 
 class Command(BaseCommand):
-    """Delete finished sign-ins, expired tickets and throttle counters; take the day's counts."""
+    """Delete sign-ins, sessions, tickets and counters that are over; take the day's counts."""
 
     help = (
-        "Delete parked sign-ins, tickets and throttle counters that are over by a day or more, "
-        "and count, once a day, who meets which policy."
+        "Delete parked sign-ins, sessions, tickets and throttle counters that are over by a day or "
+        "more, and count, once a day, who meets which policy."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
