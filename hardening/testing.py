@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import ContextDecorator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from hardening.breach import search, sources
 from hardening.core import otp
 from hardening.core.values import Proof, ProofKind
 from hardening.factors import recovery, registry, totp
-from hardening.flows import attempts, record
+from hardening.flows import attempts, record, tracking
 from hardening.flows import login as login_flow
 from hardening.models import Account, Factor, SiteState, Tally, ThrottleCell
 from hardening.models.database import alias, atomic
@@ -104,6 +105,44 @@ def login(client: Client, user: Any) -> None:
         if not login_flow.complete(session, proven, now=now, where=NOWHERE):
             message = f"{user.get_username()!r} owes more than a factor: {proven.decision.reason}"
             raise NotSignedInError(message)
+    session.save()
+    _keep(client, session)
+
+
+def step_up(client: Client, user: Any) -> None:
+    """Make the session of `user` at this client fresh, as if a code had been typed just now.
+
+    The session gets a new key, as it does then.
+
+    Raises:
+        NotSignedInError: If it is not she who is signed in there, or she has no factor.
+    """
+    session = client.session
+    factor = Factor.objects.owned(user.pk).confirmed().last()
+    if factor is None or not sessions.signs_in(session, user):
+        raise NotSignedInError(f"{user.get_username()!r} is not signed in there with a factor")
+    stamp = sessions.read(session, user.pk)
+    proof = Proof(ProofKind.FACTOR, int(time.time()), stamp.account_epoch, factor_id=factor.pk)
+    sessions.write(session, stamp.with_proof(proof))
+    session.cycle_key()
+    tracking.follow(session, user)
+    session.save()
+    _keep(client, session)
+
+
+def age_proofs(client: Client, user: Any, *, seconds: int) -> None:
+    """Let what the session of `user` at this client has proven be so many seconds older.
+
+    For tests of what happens when a proof is no longer fresh, without a clock to freeze. The
+    session itself does not grow older.
+    """
+    session = client.session
+    stamp = sessions.read(session, user.pk)
+    aged = [
+        proof if proof.at is None else replace(proof, at=proof.at - seconds)
+        for proof in stamp.proofs
+    ]
+    sessions.write(session, replace(stamp, proofs=tuple(aged)))
     session.save()
     _keep(client, session)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hardening.admin.events import SecurityEventAdmin
 from hardening.admin.policies import RolePolicyAdmin
 from hardening.admin.requests import OperatorRequestAdmin
 from hardening.admin.throttle import ThrottleCellAdmin
@@ -13,5 +14,6 @@ __all__ = [
     "OperatorRequestAdmin",
     "PolicyWaiverAdmin",
     "RolePolicyAdmin",
+    "SecurityEventAdmin",
     "ThrottleCellAdmin",
 ]

@@ -23,9 +23,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
-from hardening import census, compliance, policies
+from hardening import audit, census, compliance, origin, policies
+from hardening.access import admin_requires
 from hardening.admin import charts, standing
 from hardening.admin.listing import Chosen, KnownPaginator, everyone, lines, people
+from hardening.audit import Event
 from hardening.core.values import Strength
 from hardening.flows import snapshots
 from hardening.models.database import over_many
@@ -128,12 +130,25 @@ class CompliancePagesMixin:
         return TemplateResponse(request, "hardening/admin/compliance.html", context)
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Send the list, as it is filtered, as comma-separated values."""
-        now = self._asked(request)
+        """Send the list, as it is filtered, as comma-separated values, to whoever may see it.
+
+        A file leaves the site for good: it takes a fresh proof, and an event says who has it.
+        """
+        return self._exported(request, self._asked(request))
+
+    @admin_requires()
+    def _exported(self, request: HttpRequest, now: int) -> HttpResponseBase:
         held = policies.keyed(policies.read().policies)
         chosen = Chosen(request.GET, [(key, standing.label(one)) for key, one in held.items()])
         policy = held.get(chosen.picked["policy"])
         rows = everyone(policy, chosen, now=now) if policy else ()
+        what = {
+            "policy": chosen.picked["policy"],
+            "status": chosen.picked["status"],
+            "searched": bool(chosen.picked["q"]),
+        }
+        where = origin.where(request)
+        audit.record(Event.PEOPLE_EXPORTED, actor=request.user, data=what, now=now, where=where)
         name = f"compliance-{moment(now).date().isoformat()}.csv"
         return StreamingHttpResponse(
             lines(standing.label(policy) if policy else "", rows),

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from hardening import roles
 from hardening.audit import NOWHERE, Where
+from hardening.conf import MIN_ABSOLUTE_SECONDS
 from hardening.core.values import RECHECK_DAYS_PRIVILEGED, Strength
 from hardening.flows import policy as flow
 from hardening.models import RolePolicy
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 EARLIEST_START = 946_684_800  # 2000-01-01 UTC, in Unix seconds
 MAX_START_DAYS = 3653  # ten years
 MIN_STEP_UP_SECONDS = 60  # own
-MIN_ABSOLUTE_SECONDS = 15 * 60  # own
+MIN_IDLE_SECONDS = 5 * 60  # own
 
 # What stands under which heading, in the admin.
 FIELDSETS: Any = (
@@ -46,7 +47,7 @@ FIELDSETS: Any = (
         {
             "fields": (
                 *("first_enrolment", "step_up_seconds"),
-                *("idle_seconds", "absolute_seconds", "remembered_days"),
+                *("idle_seconds", "absolute_seconds", "parallel_sessions", "remembered_days"),
             )
         },
     ),
@@ -113,6 +114,7 @@ class RolePolicyForm(forms.ModelForm):
             "step_up_seconds",
             "idle_seconds",
             "absolute_seconds",
+            "parallel_sessions",
             "remembered_days",
             "breached_passwords",
             "recheck_days",
@@ -146,20 +148,24 @@ class RolePolicyForm(forms.ModelForm):
                 "for less."
             ),
             "idle_seconds": gettext_lazy(
-                "In seconds; 1800 is half an hour, 86400 a day. Empty: no limit by this policy. "
-                "Kept for a later version; nothing acts on it yet."
+                "In seconds without a request; 1800 is half an hour, 86400 a day. Empty: no limit "
+                "by this policy."
             ),
             "absolute_seconds": gettext_lazy(
                 "In seconds from the sign-in, however busy somebody is; 43200 is half a day, "
                 "604800 a week. Open sessions that are older end at once. Empty: no limit by this "
                 "policy."
             ),
+            "parallel_sessions": gettext_lazy(
+                "In how many browsers a member may be signed in at the same time; with one more, "
+                "the one not used for the longest time is signed out. Empty: no limit by this "
+                "policy."
+            ),
             "remembered_days": format_lazy(
                 gettext_lazy(
                     "For how many days the second factor is not asked for again in a browser that "
                     "a member has told to remember. 0: it is always asked for; at most {days}. "
-                    "Where policies differ, the shortest holds. Kept for a later version; nothing "
-                    "acts on it yet."
+                    "Where policies differ, the shortest holds."
                 ),
                 days=MAX_REMEMBERED_DAYS,
             ),
@@ -212,6 +218,10 @@ class RolePolicyForm(forms.ModelForm):
     def clean_step_up_seconds(self) -> int | None:
         """Refuse what leaves no time to fill in a form: nobody could take the policy back."""
         return _at_least(MIN_STEP_UP_SECONDS, self.cleaned_data["step_up_seconds"])
+
+    def clean_idle_seconds(self) -> int | None:
+        """Refuse what ends a session while its owner reads a page."""
+        return _at_least(MIN_IDLE_SECONDS, self.cleaned_data["idle_seconds"])
 
     def clean_absolute_seconds(self) -> int | None:
         """Refuse what ends a session before anybody has proven a factor, read and saved."""

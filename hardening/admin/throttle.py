@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from hardening import origin
-from hardening.access import refusal
+from hardening.access import admin_requires
 from hardening.admin.fresh import FreshProofMixin
 from hardening.audit import Event
 from hardening.conf import conf
@@ -165,9 +165,10 @@ class ThrottleCellAdmin(FreshProofMixin, admin.ModelAdmin):
     def _end_attack_mode(self, request: HttpRequest) -> HttpResponse:
         if not self.has_lift_permission(request):
             raise PermissionDenied
-        refused = refusal(request)
-        if refused is not None:
-            return refused
+        return self._ended(request)
+
+    @admin_requires()
+    def _ended(self, request: HttpRequest) -> HttpResponse:
         where = origin.where(request)
         if attack.end(actor=request.user, now=int(time.time()), where=where):
             self.message_user(request, _("Attack mode has ended."), messages.SUCCESS)

@@ -18,10 +18,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from hardening import origin
-from hardening.access import refusal
+from hardening.access import admin_requires
 from hardening.admin.asking import GRANT, ask_another_operator, give_more_time
 from hardening.admin.columns import StandingColumnsMixin
+from hardening.admin.freezing import FreezeMixin, freeze_accounts, may_freeze, thaw_accounts
 from hardening.admin.resets import HelpMixin
+from hardening.admin.revoking import REVOKE, RevokeMixin, end_sessions
 from hardening.admin.throttle import LIFT, lifted
 from hardening.core.pwned import Finding
 from hardening.flows import recover, unlock
@@ -67,12 +69,12 @@ class PasswordVerdictFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=noted).filter(**{VERDICT: chosen})
 
 
-class HardeningUserAdminMixin(HelpMixin, StandingColumnsMixin):
+class HardeningUserAdminMixin(FreezeMixin, RevokeMixin, HelpMixin, StandingColumnsMixin):
     """Put before ``UserAdmin``: who has a second factor, help for people, verdicts on passwords."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Bring the verdicts along, in the same query, for whoever may see them."""
-        users: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        users: QuerySet[Any] = super().get_queryset(request)
         return with_verdicts(users) if _sees_verdicts(request) else users
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
@@ -104,6 +106,9 @@ class HardeningUserAdminMixin(HelpMixin, StandingColumnsMixin):
             unlock_sign_in: request.user.has_perm(LIFT),
             ask_another_operator: request.user.has_perm(ASK),
             give_more_time: request.user.has_perm(GRANT),
+            end_sessions: request.user.has_perm(REVOKE),
+            freeze_accounts: may_freeze(request),
+            thaw_accounts: may_freeze(request),
         }
         for action, may in allowed.items():
             ours = self.get_action(action, **place)  # type: ignore[attr-defined]
@@ -117,13 +122,11 @@ def _sees_verdicts(request: HttpRequest) -> bool:
 
 
 @admin.action(description=_("Demand a new password at the next request"))
+@admin_requires()
 def demand_password_change(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
     """Make the chosen people set a new password before anything else."""
-    refused = refusal(request)
-    if refused is not None:
-        return refused
     count = recover.demand_password_change(
         queryset, actor=request.user, now=int(time.time()), where=origin.where(request)
     )
@@ -141,13 +144,11 @@ def demand_password_change(
 
 
 @admin.action(description=_("Unlock password sign-in"))
+@admin_requires()
 def unlock_sign_in(
     modeladmin: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
     """End the wait of the chosen people; each is told."""
-    refused = refusal(request)
-    if refused is not None:
-        return refused
     now, where = int(time.time()), origin.where(request)
     count = sum(
         unlock.by_operator(user, actor=request.user, now=now, where=where) for user in queryset

@@ -1,6 +1,7 @@
 """Backstage in Django's admin: people, artists and their teams. History is for reading only.
 
-The content of a page is not edited here: it would leave no revision.
+The content of a page is not edited here: it would leave no revision. Whoever may change people,
+groups or teams may make a publisher of anybody, so all of them ask for a fresh proof of a factor.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 
 from hardening.admin import HardeningUserAdminMixin
+from hardening.admin.fresh import FreshProofMixin
 from project.backstage.models import Artist, ArtistPage, Membership, Revision, User
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ admin.site.site_title = "Backstage"
 
 
 @admin.register(User)
-class UserAdmin(HardeningUserAdminMixin, DjangoUserAdmin):
+class UserAdmin(FreshProofMixin, HardeningUserAdminMixin, DjangoUserAdmin):
     """People: who has a second factor, by when one must be there, and what helps whom.
 
     Those columns and filters come with the mixin, for whoever may see compliance. Names that
@@ -31,6 +35,14 @@ class UserAdmin(HardeningUserAdminMixin, DjangoUserAdmin):
 
     list_display = ["username", "email"]
     list_filter = ["is_staff", "is_active"]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(FreshProofMixin, DjangoGroupAdmin):
+    """Groups, and what their members may do."""
 
 
 class MembershipInline(admin.TabularInline):
@@ -42,7 +54,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Artist)
-class ArtistAdmin(admin.ModelAdmin):
+class ArtistAdmin(FreshProofMixin, admin.ModelAdmin):
     """Artists and their teams."""
 
     list_display = ["name", "slug"]

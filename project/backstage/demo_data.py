@@ -62,6 +62,10 @@ HELPS_PEOPLE = (
     "hardening.approve_request",
     "hardening.add_policywaiver",
     "hardening.change_policywaiver",
+    "hardening.view_securityevent",
+    "hardening.revoke_sessions",
+    "hardening.freeze_account",
+    "hardening.send_reset",
 )
 
 BREACHED = Account("listener", "ilovemusic", "follows artists; this password is in a leaked list")

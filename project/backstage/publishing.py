@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import F
+from django.template.loader import render_to_string
 
+from project.backstage.differences import differences
 from project.backstage.models import ArtistPage, Content, Revision, User
 
 if TYPE_CHECKING:
@@ -74,29 +76,39 @@ def publish(page: ArtistPage, change: Change) -> Revision | None:
         )
 
 
-def tell_team(revision: Revision, *, history_url: str) -> None:
-    """Mail everybody in the artist's team that the page has changed, its author included.
+def tell_team(revision: Revision, *, history_url: str, undo_url: str) -> None:
+    """Mail everybody in the artist's team what has changed on the page, its author included.
 
     The author is told because it may not have been the author. Each gets a mail of their own, so
     that no address is shown to anybody else. A mail server that is down does not undo the change.
 
     Args:
         revision: The change.
-        history_url: Absolute address of the page's history.
+        history_url: Absolute address of the change in the page's history.
+        undo_url: Absolute address of the page that undoes it.
     """
     artist = revision.page.artist
-    subject = f"The page of {artist.name} was changed by {revision.author_name}"
-    body = (
-        f"{revision.author_name} changed the public page of {artist.name}\n"
-        f"on {revision.at:%d %B %Y at %H:%M} UTC.\n\n"
-        f"See what changed, and undo it if it should not be there:\n{history_url}\n"
-    )
+    context = {
+        "revision": revision,
+        "artist": artist,
+        "changed": differences(revision.content_before, revision.content_after),
+        "history_url": history_url,
+        "undo_url": undo_url,
+    }
+    subject = _on_one_line(f"The page of {artist.name} was changed by {revision.author_name}")
+    text = render_to_string("backstage/mail/page_changed.txt", context)
+    html = render_to_string("backstage/mail/page_changed.html", context)
     addresses = (
         User.objects.filter(artist_memberships__artist=artist, is_active=True)
         .exclude(email="")
         .order_by("pk")
         .values_list("email", flat=True)
     )
-    mails = [EmailMessage(subject=subject, body=body, to=[address]) for address in addresses]
-    for mail in mails:
+    for address in addresses:
+        mail = EmailMultiAlternatives(subject=subject, body=text, to=[address])
+        mail.attach_alternative(html, "text/html")
         transaction.on_commit(mail.send, robust=True)
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -77,6 +77,7 @@ def test_the_listener_proves_the_mailbox_and_chooses_another_password(client, se
         "Backstage: your password is in a leaked list",
         "Backstage: your code to sign in",
         "Backstage: your password was changed",
+        "Backstage: a sign-in with a new browser",
     ]
     assert {to for message in mail.outbox for to in message.to} == {"listener@backstage.example"}
     kept = Account.objects.get(user_id=User.objects.get(username="listener").pk)
@@ -90,8 +91,9 @@ def test_the_next_sign_in_is_quiet(client, seeded):
     client.post("/sign-out/")
     mail.outbox.clear()
     assert sign_in(client, NEW).headers["Location"] == "/my/"
-    assert where_to(sign_in(Client(), NEW)) == "/my/"
     assert not mail.outbox
+    assert where_to(sign_in(Client(), NEW)) == "/my/"
+    assert mailed() == ["Backstage: a sign-in with a new browser"]
 
 
 def test_a_wrong_password_asks_no_list_and_the_fan_is_left_in_peace(client, seeded):

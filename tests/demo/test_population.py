@@ -194,10 +194,10 @@ def test_a_reset_goes_out_by_mail_and_leads_to_a_page(
     assert "Choose a new password" in form.content.decode()
     new = {"new_password1": "mortar-clover-65-tundra", "new_password2": "mortar-clover-65-tundra"}
     done = client.post(form.redirect_chain[-1][0], new, follow=True)
-    assert "Your password is changed" in done.content.decode()
+    assert "Your password was changed" in done.content.decode()
     fan.refresh_from_db()
     assert fan.check_password(new["new_password1"])
-    spoilt = client.get("/reset/MQ/x-x/").content.decode()
+    spoilt = client.get("/security/reset/MQ/x-x/", follow=True).content.decode()
     assert "does not work any more" in spoilt
 
 

@@ -72,7 +72,12 @@ def test_everybody_in_the_team_gets_a_mail_of_their_own(
         browser_of("manager").post(EDIT, typed(night_trams(), headline="New"))
     sent = [message for message in mail.outbox if "Night Trams" in message.subject]
     assert {tuple(message.to) for message in sent} == {(address,) for address in TEAM}
-    assert all(f"http://testserver{HISTORY}" in message.body for message in sent)
+    number = night_trams().version
+    links = [f"http://testserver{path}" for path in (f"{HISTORY}#change-{number}", UNDO)]
+    for message in sent:
+        html = message.alternatives[0][0]
+        assert all(link.format(number) in message.body for link in links)
+        assert all(f'href="{link.format(number)}"' in html for link in links)
 
 
 def test_a_mail_server_that_is_down_does_not_undo_the_change(
@@ -182,7 +187,8 @@ def test_undoing_twice_changes_nothing_the_second_time(browser_of, night_trams):
 
 def test_looking_at_the_address_that_undoes_changes_nothing(browser_of, night_trams):
     page = night_trams()
-    assert browser_of("manager").get(UNDO.format(page.version)).status_code == 405
+    assert browser_of("manager").get(UNDO.format(page.version)).status_code == 200
+    assert browser_of("manager").put(UNDO.format(page.version)).status_code == 405
     assert night_trams().version == page.version
 
 

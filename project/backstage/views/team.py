@@ -2,10 +2,15 @@
 
 Whoever is not in the team gets a 403; that the artist exists is no secret. Whether a member needs a
 second factor is not asked here: `hardening` lets nobody in as a user who still owes one.
+
+What changes the public page asks for a proof younger than five minutes: a stolen session cookie
+publishes nothing. The edit form asks before anybody types; whoever types for longer is asked once
+more, and finds the text again afterwards.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -17,9 +22,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from project.backstage.differences import differences
+from hardening.access import refusal, requires
+from project.backstage import drafts
+from project.backstage.differences import Difference, differences
+from project.backstage.drafts import Draft
 from project.backstage.forms import ArtistPageForm
 from project.backstage.models import ArtistPage, Revision
 from project.backstage.publishing import Change, PageMovedOnError, publish, tell_team
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     from project.backstage.views import SignedInRequest
 
 REVISIONS_PER_PAGE = 20
+PUBLISH_SECONDS = 300  # how young a proof must be for what the public sees
 
 
 def _own_page(request: SignedInRequest, slug: str) -> ArtistPage:
@@ -58,22 +67,63 @@ def my_artists(request: SignedInRequest) -> HttpResponse:
 def edit(request: SignedInRequest, slug: str) -> HttpResponse:
     """Edit what the public sees of an artist."""
     page = _own_page(request, slug)
+    if request.method == "POST":
+        return _edited(request, page)
+    return refusal(request, max_age=PUBLISH_SECONDS) or _form_shown(request, page)
+
+
+def _form_shown(request: SignedInRequest, page: ArtistPage) -> HttpResponse:
+    """Show the form, with the text that a request for a fresh proof had interrupted."""
+    draft = drafts.find(request.session, page.artist.slug)
+    initial: dict[str, object] = {"based_on": page.version}
+    context: dict[str, object] = {}
+    if draft is not None:
+        initial |= draft.content.as_json()
+        context["kept"] = datetime.fromtimestamp(draft.at, tz=UTC)
+        context["kept_changes"] = differences(page.content, draft.content)
+        context |= _meanwhile(page, draft.based_on)
+    form = ArtistPageForm(instance=page, initial=initial)
+    return render(
+        request,
+        "backstage/edit.html",
+        {"form": form, "artist": page.artist, "page": page, **context},
+    )
+
+
+def _edited(request: SignedInRequest, page: ArtistPage) -> HttpResponse:
+    """Publish what was typed, or keep it and say why it is not published."""
+    slug = page.artist.slug
+    if "discard" in request.POST:
+        drafts.forget(request.session, slug)
+        return redirect("backstage:edit", slug=slug)
     # A copy for the form: validating a ModelForm writes what was typed into its instance, and
     # `page` has to stay what the page says now.
-    form = ArtistPageForm(
-        request.POST if request.method == "POST" else None,
-        instance=ArtistPage.objects.get(pk=page.pk),
-        initial={"based_on": page.version},
-    )
+    form = ArtistPageForm(request.POST, instance=ArtistPage.objects.get(pk=page.pk))
+    context: dict[str, object] = {"form": form, "artist": page.artist, "page": page}
     if form.is_valid():
-        if form.cleaned_data["based_on"] == page.version and _published(request, page, form):
+        based_on = form.cleaned_data["based_on"]
+        refused = refusal(request, max_age=PUBLISH_SECONDS)
+        if refused is not None:
+            typed = Draft(form.content, based_on, int(timezone.now().timestamp()))
+            drafts.keep(request.session, slug, typed)
+            return refused
+        if based_on == page.version and _published(request, page, form):
+            drafts.forget(request.session, slug)
             return redirect("backstage:history", slug=slug)
         page.refresh_from_db()
         form.add_error(None, _moved_on_while_editing())
         form.rebase(page.version)
-    context = {"form": form, "artist": page.artist, "page": page}
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if form.is_bound else HTTPStatus.OK
-    return render(request, "backstage/edit.html", context, status=status)
+        context |= _meanwhile(page, based_on)
+    return render(request, "backstage/edit.html", context, status=HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def _meanwhile(page: ArtistPage, based_on: int) -> dict[str, object]:
+    """Return what others have changed since version `based_on`, for the edit page."""
+    since = list(page.revisions.filter(number__gt=based_on).order_by("number"))
+    changed: list[Difference] = []
+    if since:
+        changed = differences(since[0].content_before, page.content)
+    return {"meanwhile": since, "meanwhile_changed": changed}
 
 
 @require_safe
@@ -91,12 +141,21 @@ def history(request: SignedInRequest, slug: str) -> HttpResponse:
     return render(request, "backstage/history.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@requires(max_age=PUBLISH_SECONDS)
 def undo(request: SignedInRequest, slug: str, number: int) -> HttpResponse:
-    """Bring a page back to what it said before revision `number`; that is a revision too."""
+    """Bring a page back to what it said before revision `number`; that is a revision too.
+
+    Looking at the address changes nothing: it shows what undoing would change. The mails to the
+    team lead there.
+    """
     page = _own_page(request, slug)
     unwanted = get_object_or_404(Revision, page=page, number=number)
+    if request.method != "POST":
+        changed = differences(page.content, unwanted.content_before)
+        context = {"artist": page.artist, "revision": unwanted, "changed": changed}
+        return render(request, "backstage/undo.html", context)
     change = Change(
         unwanted.content_before, author=request.user, at=timezone.now(), undoes=unwanted
     )
@@ -129,7 +188,12 @@ def _say(request: HttpRequest, page: ArtistPage, revision: Revision | None) -> N
         messages.info(request, _("Nothing to change: the page already says that."))
         return
     history_url = reverse("backstage:history", args=[page.artist.slug])
-    tell_team(revision, history_url=request.build_absolute_uri(history_url))
+    undo_url = reverse("backstage:undo", args=[page.artist.slug, revision.number])
+    tell_team(
+        revision,
+        history_url=request.build_absolute_uri(f"{history_url}#change-{revision.number}"),
+        undo_url=request.build_absolute_uri(undo_url),
+    )
     if revision.undoes is None:
         messages.success(request, _("The page of %(artist)s is published.") % name)
     else:
@@ -141,6 +205,7 @@ def _say(request: HttpRequest, page: ArtistPage, revision: Revision | None) -> N
 def _moved_on_while_editing() -> str:
     """Return the words for a page that somebody else has changed since the form was opened."""
     return _(
-        "Somebody else changed this page while you were working on it. Nothing is saved yet and "
-        "your text is still here. Look at the history first; publishing again replaces theirs."
+        "Somebody else changed this page while you were working on it. Nothing is published yet "
+        "and your text is still here. What they changed is shown below; publishing again replaces "
+        "it."
     )

@@ -22,7 +22,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from project.backstage import demo_crowd, demo_data, demo_policies, demo_trend
+from project.backstage import demo_crowd, demo_data, demo_past, demo_policies, demo_trend
 from project.backstage.models import Artist, ArtistPage, Membership, User
 from project.backstage.publishing import Change, publish
 
@@ -46,7 +46,9 @@ What to try at {site}/
    - then an authenticator app is asked for: scan the picture, type the six digits
    - then ten recovery codes are shown, once; say that you have stored them
    - only now does the page open. Edit Night Trams at {site}/artists/night-trams/edit/
-     and look at its history, where one click takes a change back.
+   - type for more than five minutes: a code is asked for before it is published, and your text
+     is there again afterwards
+   - the team gets a mail of what changed; by its link, or in the history, one click takes it back
 
 3. Sign in as "staff" at {site}/admin/. The admin's own sign-in page is guarded as well.
    Enforce the policy for editors, which so far only reports:
@@ -88,7 +90,20 @@ What to try at {site}/
      .venv-demo/bin/python manage.py attack_backstage
    Attack mode begins: a password alone opens nothing where no code was ever proven before.
 
-9. "make drill" in another terminal attacks this site's login in a throwaway database, with the
+9. See what is signed in, and end it. Sign in as "fan" and open Security:
+   - two other browsers are signed in; whoever has an authenticator ends them there, and a new
+     password ends them too
+   - a mail at {site}/mailbox/ tells "fan" of the newer one. Its link works signed out: it freezes
+     the account, and "admin" thaws it at {site}/admin/backstage/user/
+   - in another terminal end every session of everybody, or of one role:
+     .venv-demo/bin/python manage.py hardening_revoke --everybody
+
+10. What happened? Two months are made up, with an attack twelve days ago:
+   - as "staff" look at {site}/admin/hardening/securityevent/
+   - the log is sealed; change a row in the database, and this finds it:
+     .venv-demo/bin/python manage.py hardening_audit verify
+
+11. "make drill" in another terminal attacks this site's login in a throwaway database, with the
    app and without it, and prints what got through. It takes some minutes.
 
 Beside the accounts above there are {crowd} invented people with three months of invented past.
@@ -120,15 +135,15 @@ class Command(BaseCommand):
         if not settings.DEMO:
             message = "This site is not the demo; accounts with public passwords stay out of it."
             raise CommandError(message)
-        now = timezone.now()
-        with transaction.atomic():
+        now, site = timezone.now(), f"http://localhost:{options['port']}"
+        with transaction.atomic(), demo_past.oldest_first():
             seed(now=now)
             demo_crowd.create(now=now)
             demo_trend.draw(now=now)
+            demo_past.draw(now=now, site=site)
         build_corpus(settings.BREACH_CORPUS)
         self._print_where_passwords_are_looked_up()
         self._print_accounts()
-        site = f"http://localhost:{options['port']}"
         crowd = demo_crowd.SIZE
         self.stdout.write(WHAT_TO_TRY.format(site=site, crowd=crowd, data=settings.DATA_DIR))
 
