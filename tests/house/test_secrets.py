@@ -2,26 +2,31 @@
 
 Logs of every level, mails, events, error reports and the database are searched for passwords, what
 a look-up in the lists of breaches makes of them (SHA-1, prefix, suffix), authenticator keys, codes,
-recovery codes, tickets, session keys and handles.
+recovery codes, tickets, session keys and handles, the tokens of mailed links, and the keys that
+events and links are signed with.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
+import re
 import time
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.core import mail
 from django.core.management import call_command
 
-from hardening import sessions
+from hardening import keys, sessions
 from hardening.breach import search, sources
 from hardening.breach.api import Call, RangeApi
 from hardening.breach.wire import Fault, WireError
 from hardening.core import otp
 from hardening.core.pwned import Candidate, Finding, RangeError
+from hardening.keys import Purpose
 from hardening.models import Factor, SecurityEvent
 from tests import secrecy
 from tests.house import breaches
@@ -31,6 +36,8 @@ from tests.visitor import PASSWORD, STEP, newest_code
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.host.office")]
 
 NEW_PASSWORD = "seven violet umbrellas"
+# A link of a mail up to its token, and the token: the last part of the path, or what it is asked.
+LINK = re.compile(r"(http://testserver/security/(?:disown|reset)/\S*?)([0-9A-Za-z_.-]{30,})(/?)\s")
 
 
 @pytest.mark.parametrize(
@@ -52,6 +59,16 @@ def test_a_log_record_that_gives_a_password_away_fails_any_test(told):
     assert secrecy.seen == []
 
 
+def test_a_log_record_or_a_mail_with_a_session_key_fails_any_test(db):
+    key = SessionStore()._get_new_session_key()
+    logging.getLogger("any").warning("the session %s", key)
+    mail.send_mail("hello", f"your session is {key}.", "a@example.com", ["b@example.com"])
+    assert len(secrecy.seen) == 1
+    assert secrecy.mailed() == {key}
+    secrecy.seen.clear()
+    mail.outbox.clear()
+
+
 class Life:
     """What happened, and the secrets that took part in it."""
 
@@ -59,6 +76,9 @@ class Life:
         self.secrets = set()
         for password in (PASSWORD, NEW_PASSWORD, *breaches.USED):
             self.secrets |= breaches.traces(password)
+        for purpose in (Purpose.AUDIT, Purpose.DISOWN):
+            raw = keys.current(purpose).secret
+            self.secrets |= {raw.hex(), base64.b64encode(raw).decode()}
         self.mailed = set()
         self.asked = {}
 
@@ -123,8 +143,33 @@ def life(clock, person, heard, monkeypatch):
     call_command("hardening_reset", "mia", "--noinput", "--reason", "x", stdout=io.StringIO())
     call_command("hardening_rekey", stdout=io.StringIO(), stderr=io.StringIO())
     live_with_breaches(told, person("ada"), monkeypatch)
+    live_with_links(told, person("eve"), clock)
     told.secrets.discard("")
     return told
+
+
+def live_with_links(told, eve, clock):
+    """Forget a password and choose another by a link; disown that by the link of its notice."""
+    clock.shift(STEP)
+    eve.post("hardening:password_reset", {"username": "eve"})
+    for leads in ("reset", "disown"):
+        link = next(found for found in reversed(links()) if leads in found[1])
+        told.mailed |= {found[2] for found in links()}
+        path = "".join(link.groups()).removeprefix("http://testserver")
+        opened = eve.client.get(path, follow=True)
+        told.remember(eve)
+        at = opened.redirect_chain[-1][0] if opened.redirect_chain else path
+        new = {"new_password1": breaches.CHOSEN, "new_password2": breaches.CHOSEN}
+        for _again in range(2):
+            token = opened.context.get("token", "")
+            eve.client.post(at.partition("?")[0], {**new, "token": token}, follow=True)
+            eve.client.post(path, new)
+        told.remember(eve)
+
+
+def links():
+    """Return the links of all mails."""
+    return [found for message in mail.outbox for found in LINK.finditer(f"{message.body}\n")]
 
 
 def live_with_breaches(told, ada, monkeypatch):
@@ -161,6 +206,8 @@ def test_the_life_was_a_full_one(life):
         "breach:source:fault",
         "ticket:issue:done",
         "vault:reseal:done",
+        "password:reset:done",
+        "account:freeze:done",
     }
     assert len(life.secrets) > 30
     faults = SecurityEvent.objects.filter(event="breach:source:fault")
@@ -199,14 +246,19 @@ def test_a_mail_holds_no_secret_but_the_code_it_was_sent_for(life):
     assert len(mail.outbox) >= 6
     for message in mail.outbox:
         whole = message.message().as_string() + message.body + message.alternatives[0][0]
-        found = leaks(whole, life.secrets | life.mailed)
-        assert set(found) <= (life.mailed if "code to sign in" in message.subject else set())
+        linked = {found[2] for found in LINK.finditer(message.body)}
+        found = set(leaks(whole, life.secrets | life.mailed)) - linked
+        assert found <= (life.mailed if "code to sign in" in message.subject else set())
 
 
-def test_a_mail_has_no_link_to_follow(life):
+def test_a_mail_has_one_link_at_most_and_only_one_that_it_is_for(life):
+    """One that resets a password, or one that freezes; each token is in one mail."""
+    tokens = [found[2] for found in links()]
+    assert len(tokens) == len(set(tokens)) > 6
     for message in mail.outbox:
-        assert "http" not in message.body
-        assert "href" not in message.alternatives[0][0]
+        assert len(LINK.findall(message.body)) <= 1
+        for text in (message.body, message.alternatives[0][0]):
+            assert "http" not in LINK.sub("", text.replace('"', " ").replace("<", " "))
 
 
 def test_the_database_holds_no_secret_in_the_clear(life):

@@ -69,9 +69,9 @@ def test_changing_it_back_does_not_make_the_thiefs_address_the_one_to_prove(move
     assert asked(moved.again()) == [OLD]
 
 
-def test_a_change_is_told_once_to_the_address_that_was_replaced(moved):
+def test_a_change_is_told_once_to_the_old_address_and_to_the_new_one(moved):
     asked(moved)
-    assert [to for to, _ in mails("e-mail address")] == [OLD]
+    assert [to for to, _ in mails("e-mail address")] == [OLD, moved.user.email]
     asked(moved.again())
     assert mails("e-mail address") == []
 

@@ -188,3 +188,25 @@ def test_a_cookie_of_an_older_hash_is_worth_nothing_to_a_stranger(fan, attack, s
     fan.sign_in()
     assert not has_own_budget(other)
     assert leads_to(other.sign_in(), "hardening:mailbox")
+
+
+# --- a fresh proof -----------------------------------------------------------------------------
+
+
+def test_whoever_has_a_factor_proves_it_before_the_password_is_changed(careful_fan, clock):
+    careful_fan.sign_in_fully()
+    clock.shift(301)
+    assert leads_to(careful_fan.get("hardening:change_password"), "hardening:step_up")
+    assert leads_to(change(careful_fan), "hardening:step_up")
+    careful_fan.user.refresh_from_db()
+    assert careful_fan.user.check_password(PASSWORD)
+    careful_fan.step_up()
+    assert leads_to(change(careful_fan), "hardening:overview")
+    careful_fan.user.refresh_from_db()
+    assert careful_fan.user.check_password(NEW)
+
+
+def test_whoever_has_none_gives_the_present_password(fan, clock):
+    fan.sign_in()
+    clock.shift(301)
+    assert leads_to(change(fan), "hardening:overview")

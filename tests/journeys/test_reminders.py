@@ -62,7 +62,8 @@ def test_signing_in_again_brings_no_further_mail_and_no_further_day(editor, row,
     for _ in range(3):
         editor.again().sign_in()
         call_command("hardening_remind", verbosity=0)
-    assert len(mail.outbox) == 1
+    reminders = [one for one in mail.outbox if "new browser" not in one.subject]
+    assert len(reminders) == 1
 
 
 def test_whoever_enrols_hears_no_more(editor, row, clock):

@@ -79,7 +79,7 @@ def test_the_old_address_hears_of_the_change_and_of_what_follows_for_a_month(fan
     fan.user.save()
     thief.again().sign_in()
     told = [one.to for one in mail.outbox if "e-mail address" in one.subject]
-    assert told == [["fan@example.com"]]
+    assert told == [["fan@example.com"], ["thief@evil.example"]]
     clock.shift(7 * DAY + 1)
     thief.sign_in()
     thief.post("hardening:enrol")
