@@ -2,7 +2,7 @@
 
 Starts one child a database (`tests.bench.measure`), prints a table and, with `--json`, writes
 
-    {"schema": 4,
+    {"schema": 5,
      "date": "2026-01-31",                                   UTC
      "machine": {"cores": 2, "python": "3.11.7", "django": "5.2.19", "load": 0.4},
      "rounds": 60,
@@ -22,7 +22,8 @@ Starts one child a database (`tests.bench.measure`), prints a table and, with `-
        "names": [{"stage", "side", "known", "unknown": times as above, "ratio", "limit"}],
        "cpu": [{"name": of a scenario, times as above, "cheaper": times less, "limit"}]}],
      "breaches": null, or with `--breaches`: see `tests.bench.breach_run`,
-     "policies": null, or with `--policies`: see `tests.bench.policy_run`}
+     "policies": null, or with `--policies`: see `tests.bench.policy_run`,
+     "sessions": null, or with `--sessions`: see `tests.bench.session_run`}
 
 What is compared, and why within one process, says `tests.bench.sides`; how, `tests.bench.measure`.
 
@@ -48,7 +49,16 @@ from pathlib import Path
 from typing import Any
 
 from tests import postgres, redis
-from tests.bench import breach_run, breach_tables, policy_run, policy_tables, report
+from tests.bench import (
+    breach_run,
+    breach_tables,
+    policy_run,
+    policy_tables,
+    report,
+    saying,
+    session_run,
+    session_tables,
+)
 from tests.servers import DatabaseServer
 
 ROUNDS = 60
@@ -57,7 +67,6 @@ REDIS = "+redis"
 DATABASES = ("sqlite", "sqlite+redis", "postgresql", "postgresql+redis")
 ALL = ("sqlite", "postgresql", "postgresql+redis")  # what sites run
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "benchmarks.md"
 
 
 def main(arguments: list[str]) -> int:
@@ -65,28 +74,32 @@ def main(arguments: list[str]) -> int:
     given = parse(arguments)
     rounds = given.rounds or (QUICK_ROUNDS if given.quick else ROUNDS)
     found: dict[str, Any] = {
-        "schema": 4,
+        "schema": 5,
         "date": datetime.now(tz=UTC).date().isoformat(),
         "machine": machine(),
         "rounds": rounds,
         "results": [],
         "breaches": None,
         "policies": None,
+        "sessions": None,
     }
     if given.breaches:
         found["breaches"] = breaches(given, rounds)
     elif given.policies:
         found["policies"] = policies(given)
+    elif given.sessions:
+        found["sessions"] = sessions(given)
     else:
         found["results"] = list(results(given.database, rounds))
-    sys.stdout.write("\n".join([*said(found), ""]))
+    sys.stdout.write("\n".join([*saying.said(found), ""]))
     if given.json:
         Path(given.json).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if given.docs:
-        into_docs(found)
+        saying.into_docs(found)
     broken = any(report.any_over(result) for result in found["results"])
     broken = broken or (given.breaches and breach_tables.any_over(found["breaches"]))
     broken = broken or (given.policies and policy_tables.any_over(found["policies"]))
+    broken = broken or (given.sessions and session_tables.any_over(found["sessions"]))
     return 1 if given.strict and broken else 0
 
 
@@ -109,6 +122,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--policies", action="store_true", help="policies of very many people, nothing else"
+    )
+    parser.add_argument(
+        "--sessions", action="store_true", help="revocations and the log of events, nothing else"
     )
     parser.add_argument(
         "--people", type=int, metavar="N", help=f"that many instead of {policy_run.MANY:,}"
@@ -158,6 +174,17 @@ def policies(given: argparse.Namespace) -> list[dict[str, Any]]:
     runs = given.rounds or (policy_run.QUICK_RUNS if given.quick else policy_run.RUNS)
     sizes = policy_run.sizes_of(given.people, quick=given.quick)
     return policy_run.measured(sizes, runs=runs, lend=lambda: database(name))
+
+
+def sessions(given: argparse.Namespace) -> dict[str, Any]:
+    """Measure revocations and the log of events, on PostgreSQL unless another is named."""
+    name = "postgresql" if given.database == "all" else given.database
+    lacking = missing(name)
+    if lacking:
+        sys.exit(f"{lacking} is not installed: {name} not measured")
+    return session_run.measured(
+        people=given.people, rounds=given.rounds, quick=given.quick, lend=lambda: database(name)
+    )
 
 
 def missing(name: str) -> str | None:
@@ -224,79 +251,6 @@ def running(server: DatabaseServer) -> Iterator[str]:
         yield server.url
     finally:
         server.stop()
-
-
-def said(found: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of the report."""
-    for result in found["results"]:
-        yield ""
-        yield f"{report.title(result)}: {found['rounds']} rounds; {about(found, result)}"
-        for table in (report.table, report.names, report.cpu):
-            yield from report.aligned(table(result))
-            yield ""
-    if found["results"]:
-        yield from report.NOTES
-    if found["breaches"]:
-        yield f"{found['rounds']} rounds; {machine_of(found)}"
-        for heading, table in breach_tables.tables(found["breaches"]):
-            yield from ("", heading, *report.aligned(table))
-        yield found["breaches"]["short"] or ""
-    if found["policies"]:
-        yield from policy_tables.said(found["policies"], about=machine_of(found))
-
-
-def about(found: dict[str, Any], result: dict[str, Any]) -> str:
-    """Say on what it ran and how much noise there was."""
-    noise = result["control"]
-    return (
-        f"{machine_of(found)};"
-        f" plain against plain {noise['value']:.3f} ({noise['low']:.3f} to {noise['high']:.3f})"
-    )
-
-
-def machine_of(found: dict[str, Any]) -> str:
-    """Say on what it ran."""
-    on = found["machine"]
-    said = f"Python {on['python']}, Django {on['django']}"
-    return f"{said}, {on['cores']} cores, load {on['load']}"
-
-
-def into_docs(found: dict[str, Any]) -> None:
-    """Put the tables that were measured between their markers on the documentation's page."""
-    lines = []
-    for result in found["results"]:
-        lines += [f"### {report.title(result)}", ""]
-        lines += [f"{found['date']}, {found['rounds']} rounds; {about(found, result)}.", ""]
-        for table in (report.table, report.names, report.cpu):
-            lines += [*report.markdown(table(result)), ""]
-    if lines:
-        put_between("table", lines)
-    if found["breaches"]:
-        put_between("breaches", list(breach_lines(found)))
-    if found["policies"]:
-        when = f"{found['date']}; {machine_of(found)}"
-        put_between("policies", policy_tables.page(found["policies"], about=when))
-
-
-def breach_lines(found: dict[str, Any]) -> Iterator[str]:
-    """Yield what the page says of the check of breached passwords."""
-    yield f"{found['date']}, {found['rounds']} rounds; {machine_of(found)}."
-    yield ""
-    if found["breaches"]["short"]:
-        yield f"There was {found['breaches']['short']}."
-        yield ""
-    for heading, table in breach_tables.tables(found["breaches"]):
-        yield from (f"### {heading}", "", *report.markdown(table), "")
-
-
-def put_between(name: str, lines: list[str]) -> None:
-    """Replace what stands between two markers of the page."""
-    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    text = PAGE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(begin)
-    _, _, after = rest.partition(end)
-    written = "\n".join([begin, "", *lines, end])
-    PAGE.write_text(f"{before}{written}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ from tests.bench.guessing import Guess
 from tests.bench.scenarios import asks_again, leads_to
 from tests.bench.sides import Answer, Request, Side
 
-WARM = 1
+WARM = 2  # the first is no news to its owner, the second is told
 WRONG_GUESS = Guess("leaked-known", True, "198.51.100.9")
 
 

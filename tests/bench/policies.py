@@ -47,7 +47,7 @@ def rows_written() -> Iterator[list[int]]:
 
     def note(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         answer = execute(sql, params, many, context)
-        if sql.startswith(WRITES):
+        if sql.lstrip().startswith(WRITES):
             found.append(context["cursor"].rowcount)
         return answer
 

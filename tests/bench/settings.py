@@ -26,7 +26,10 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 
 # Breached passwords are not checked, by the floor's policies either: what that costs is measured
 # for itself (`tests.bench.breaches`), against this very site.
+# Of a browser that is not known an owner hears once a day here, so that all but the first sign-in
+# ask the same.
 HARDENING = {
+    "THROTTLE": {"mails": ["1/d"]},
     "BREACHED_PASSWORDS": "off",
     "BREACH_SOURCES": [],
     "POLICIES": [
