@@ -16,10 +16,11 @@ class HardeningConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect once everything is loaded."""
-        from hardening import checks, receivers
+        from hardening import checks, logged_paths, receivers
 
         checks.register_all()
         receivers.connect()
+        logged_paths.connect()
         autodiscover_modules("roles")
         checks.shout_if_the_kill_switch_is_on()
         checks.shout_if_the_corpus_is_refused()

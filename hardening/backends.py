@@ -26,13 +26,14 @@ from hardening import attempted, browser_cookie, facts, host, origin
 from hardening.core.hidden import Hidden
 from hardening.core.throttle import SECOND_US
 from hardening.facts import NotMigratedError
-from hardening.flows import attempts, breached
+from hardening.flows import attempts, breached, notices
 from hardening.flows.login import PASSWORD_MARK
 from hardening.throttle.hashgate import BusyError, gate
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
+RIGHT = "_hardening_right"  # on a user object: her password was right, and she may not sign in
 NAME_FIELDS = ("email", "login")  # what packages call a name that is not the user name
 
 
@@ -124,6 +125,10 @@ class HardeningBackend(ModelBackend):
             attempts.abandon(trial)
             raise
         attempted.note(request, trial)
+        if user is None and hasattr(trial.user, RIGHT):
+            now, where = int(time.time()), origin.where(request)
+            # Behind the answer, which takes as long as to a wrong password.
+            attempted.later(request, partial(notices.refused, trial.user, now=now, where=where))
         if user is not None:
             attempts.succeed(trial)
             now, where = int(time.time()), origin.where(request)
@@ -140,8 +145,12 @@ class HardeningBackend(ModelBackend):
             # As Django does: a name that nobody has takes as long as a wrong password.
             get_user_model()().set_password(password)
             return None
-        right = user.check_password(password) and self.user_can_authenticate(user)
-        return user if right and not facts.attached(user).who().frozen else None
+        if not user.check_password(password):
+            return None
+        if self.user_can_authenticate(user) and not facts.attached(user).who().frozen:
+            return user
+        setattr(user, RIGHT, True)
+        return None
 
     @sensitive_variables("password", "kwargs")
     async def aauthenticate(

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from hardening.core.names import MAX_NAME_LENGTH
 
@@ -85,6 +86,10 @@ class UnlockForm(forms.Form):
     )
 
 
+class ForgottenForm(UnlockForm):
+    """Whose password is to be chosen anew. Whether there is such an account, nothing here says."""
+
+
 class CodeForm(forms.Form):
     """A code from an authenticator app, and which one where there are several."""
 
@@ -97,10 +102,27 @@ class CodeForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, authenticators: Sequence[tuple[int, str]] = (), **kwargs: Any
+        self,
+        *args: Any,
+        authenticators: Sequence[tuple[int, str]] = (),
+        remember_days: int = 0,
+        **kwargs: Any,
     ) -> None:
-        """Offer a choice where there are several authenticators: (id, name)."""
+        """Offer a choice where there are several authenticators: (id, name).
+
+        `remember_days`: for how many days the browser may be remembered; 0: it may not.
+        """
         super().__init__(*args, **kwargs)
+        if remember_days:
+            label = ngettext_lazy(
+                "Do not ask for a code in this browser for %(days)d day",
+                "Do not ask for a code in this browser for %(days)d days",
+                "days",
+            )
+            help_text = _("On a computer or phone of your own you may tick this.")
+            self.fields["remember"] = forms.BooleanField(
+                label=label % {"days": remember_days}, help_text=help_text, required=False
+            )
         if len(authenticators) > 1:
             self.fields["authenticator"] = forms.TypedChoiceField(
                 label=_("Authenticator"),
@@ -225,13 +247,13 @@ class PasswordForm(forms.Form):
     )
 
 
-class NewPasswordForm(PasswordChangeForm):
-    """Current and new password (OWASP ASVS 5.0 6.2.3); the new one must be another."""
+class _NewPasswordMixin:
+    """Bounds the fields of Django's forms, which have no limit, and says what is wrong once."""
+
+    fields: dict[str, Any]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Bound the fields; Django's own have no limit."""
         super().__init__(*args, **kwargs)
-        self.fields["old_password"].label = _("Current password")
         self.fields["new_password2"].label = _("New password again")
         self.fields["new_password2"].help_text = ""
         for field in self.fields.values():
@@ -239,7 +261,25 @@ class NewPasswordForm(PasswordChangeForm):
 
     def validate_password_for_user(self, user: Any, *_args: Any, **_kwargs: Any) -> None:
         """Say what is wrong with a password where it is typed first, not where it is repeated."""
-        super().validate_password_for_user(user, "new_password1")
+        super().validate_password_for_user(user, "new_password1")  # type: ignore[misc]
+
+
+class ResetPasswordForm(_NewPasswordMixin, SetPasswordForm):
+    """A new password, by a mailed link."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Put the cursor where the person starts."""
+        super().__init__(*args, **kwargs)
+        self.fields["new_password1"].widget.attrs.setdefault("autofocus", True)
+
+
+class NewPasswordForm(_NewPasswordMixin, PasswordChangeForm):
+    """Current and new password (OWASP ASVS 5.0 6.2.3); the new one must be another."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Call the present one what it is."""
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].label = _("Current password")
 
     def clean_new_password1(self) -> str:
         """Refuse the password that is to be replaced."""

@@ -63,10 +63,11 @@ secrecy.begin()
 
 @pytest.fixture(autouse=True)
 def _nothing_told() -> Iterator[None]:
-    """Fail the test during which a log gave away what somebody's password hashes to."""
+    """Fail the test during which a log gave away a secret, or what a password hashes to."""
     secrecy.seen.clear()
     yield
-    assert not secrecy.seen, "a log record holds a SHA-1, a prefix or a suffix"
+    assert not secrecy.mailed(), "a mail holds a session key or a derived key"
+    assert not secrecy.seen, "a log record holds a secret, or a SHA-1, a prefix or a suffix"
 
 
 @pytest.fixture(autouse=True)
@@ -83,10 +84,11 @@ def _nothing_counted_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     if not apps.is_installed("hardening"):
         return  # a site from before
-    flows = ("flows.attempts", "flows.breached")
-    for name in ("attempted", *flows, "throttle.store", "throttle.tally"):
+    flows = ("flows.attempts", "flows.breached", "flows.outbox")
+    for name in ("attempted", "notify", *flows, "throttle.store", "throttle.tally"):
         import_module(f"hardening.{name}").clear()
     monkeypatch.setattr("hardening.throttle.tidying.TIDY_SECONDS", sys.maxsize)
+    monkeypatch.setattr("hardening.flows.outbox.is_time", lambda *, now: False)
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, modify_settings, override_settings
@@ -28,6 +28,7 @@ def plain_django() -> Iterator[None]:
     """Take the app's middleware, backend and receiver out."""
     without = {"remove": ["hardening.middleware.HardeningMiddleware"]}
     user_logged_in.disconnect(dispatch_uid="hardening.judge_login")
+    user_logged_out.disconnect(dispatch_uid="hardening.note_logout")
     try:
         with (
             modify_settings(MIDDLEWARE=without),

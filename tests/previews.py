@@ -15,6 +15,7 @@ FORM = {
     "step_up_seconds": "",
     "idle_seconds": "",
     "absolute_seconds": "",
+    "parallel_sessions": "",
     "remembered_days": "0",
     "breached_passwords": "enforce",
     "recheck_days": "",

@@ -9,11 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardening import policies, roles
+from hardening.audit import Event
 from hardening.compliance import STATUS, Status, with_status
 from hardening.conf import conf
-from hardening.flows import breakglass
-from hardening.models import BreakGlassCode, PolicyWaiver
+from hardening.flows import breakglass, outbox, sealing
+from hardening.flows.verifying import UNSEALED_SECONDS
+from hardening.models import BreakGlassCode, PolicyWaiver, SecurityEvent
 from hardening.models.waiver import Kind
+from hardening.moments import moment
+from hardening.policies import DAY_SECONDS
+
+BROKEN_DAYS = 30
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,11 +27,14 @@ if TYPE_CHECKING:
     from hardening.policies import Policy
 
 
+LATE_SECONDS = 60 * 60  # own
+
+
 def listed(*, now: int) -> list[str]:
     """Return the sentences; none where all is well. `now` in Unix seconds."""
     rules = policies.read().policies  # anew: nobody else may have asked since they were changed
     said = [_superusers(), _codes(), _opened(now), *_publishers(rules), *_overdue(rules, now)]
-    said.append(_kill_switch())
+    said += [_notices(now), _kill_switch(), _unsealed(now), _broken(now)]
     return [sentence for sentence in said if sentence]
 
 
@@ -78,5 +87,36 @@ def _overdue(rules: Iterable[Policy], now: int) -> list[str]:
     return sentences
 
 
+def _notices(now: int) -> str:
+    late = outbox.waiting(since=now - LATE_SECONDS)
+    if not late:
+        return ""
+    return (
+        f"Mails that could not be sent for more than an hour: {late}. Look at the mail server, and "
+        "let hardening_retry run each minute."
+    )
+
+
 def _kill_switch() -> str:
     return "" if conf().ENFORCE else "The kill switch is on: nobody is asked for a second factor."
+
+
+def _unsealed(now: int) -> str:
+    since = sealing.unsealed_since(now=now)
+    if since is None or since > now - UNSEALED_SECONDS:
+        return ""
+    return (
+        "Security events have waited for a seal for more than an hour: run hardening_audit seal, "
+        "best each minute by cron."
+    )
+
+
+def _broken(now: int) -> str:
+    """Say that a verification has found a breach lately; that none has is not known."""
+    rows = SecurityEvent.objects.filter(event=Event.AUDIT_BROKEN)
+    if not rows.filter(at__gte=moment(now - BROKEN_DAYS * DAY_SECONDS)).exists():
+        return ""
+    return (
+        f"Within the last {BROKEN_DAYS} days hardening_audit verify found the audit log broken: "
+        "run it again to see where."
+    )

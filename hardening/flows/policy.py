@@ -46,6 +46,7 @@ WATCHED = (
     "new_account_days",
     "idle_seconds",
     "absolute_seconds",
+    "parallel_sessions",
     "remembered_days",
     "note",
 )

@@ -16,8 +16,24 @@ from hardening.breach import corpus
 from hardening.conf import conf
 from hardening.core.pwned import Finding
 from hardening.core.values import PasswordMode
-from hardening.flows import attack, attention, snapshots, unguarded
-from hardening.models import EnrolmentTicket, Factor, ParkedLogin, RecoveryCode
+from hardening.flows import (
+    attack,
+    attention,
+    freezing,
+    outbox,
+    sealing,
+    snapshots,
+    tracking,
+    unguarded,
+)
+from hardening.models import (
+    Disowning,
+    EnrolmentTicket,
+    Factor,
+    ParkedLogin,
+    RecoveryCode,
+    UserSession,
+)
 from hardening.models.database import alias
 from hardening.models.verdicts import count_verdicts
 from hardening.moments import moment
@@ -50,6 +66,9 @@ def report(*, now: int) -> dict[str, Any]:
             **_verdicts(users),
             "unused recovery codes": RecoveryCode.objects.filter(used_at__isnull=True).count(),
             "sign-ins on their way": ParkedLogin.objects.filter(finished_at__isnull=True).count(),
+            "live sessions": tracking.count_alive(now=now),
+            "frozen accounts": freezing.frozen().count(),
+            "notices that wait": outbox.waiting(),
             "API authentication classes that ask nothing": len(unguarded.find()),
         },
         "breached_passwords": _breached(now),
@@ -120,7 +139,7 @@ def _password_mode(policy: policies.Policy) -> PasswordMode:
 
 
 def prune(*, now: int) -> dict[str, int]:
-    """Delete finished sign-ins, expired tickets and counters; return how many of each."""
+    """Delete sign-ins, sessions, tickets and counters that are over; return how many of each."""
     attack.lapse(now=now)  # where nobody signs in meanwhile, its end is told here
     old = EnrolmentTicket.objects.filter(expires_at__lt=moment(now) - KEEP_TICKETS)
     return {
@@ -128,4 +147,7 @@ def prune(*, now: int) -> dict[str, int]:
         "tickets": old.delete()[0],
         "throttle counters": tidying.prune(now=now),
         "policy snapshots": snapshots.prune(now=now),
+        "sessions": UserSession.objects.prune(now=now),
+        "used links": Disowning.objects.prune(now=now),
+        "security events": sealing.prune(now=now),
     }

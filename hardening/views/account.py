@@ -12,16 +12,17 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from hardening import answers, audit, browser_cookie, origin, sessions, zones
-from hardening.access import requires
+from hardening import answers, browser_cookie, origin, sessions, zones
+from hardening.access import INTERRUPTED, requires
 from hardening.core.values import NoteKind, ProofKind, Verdict
 from hardening.factors import recovery
-from hardening.flows import authenticators, stepup
+from hardening.flows import authenticators, remembering, stepup
 from hardening.flows.authenticators import Change
 from hardening.forms import CodeForm, NameForm
 from hardening.moments import moment
-from hardening.views import wording
+from hardening.views import activity, wording
 from hardening.views.page import PageView, StepHead
+from hardening.views.session_list import listed
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -33,6 +34,7 @@ PROVABLE = (Verdict.STEP_UP, Verdict.CHALLENGE)  # the latter while the kill swi
 HTTP_CONFLICT = 409
 BIGGEST_PK = 2**63 - 1
 RECENT_EVENTS = 10
+FIRST_SESSIONS = 3
 
 
 class LiveView(PageView):
@@ -67,6 +69,7 @@ class OverviewView(LiveView):
         rows = [_shown(row, usable=_usable(who, row)) for row in security.factors]
         found = security.password_verdict
         breached = wording.speaks_of_leak(who)
+        signed_in = listed(request, self.now)
         word, summary = _summary(who, deadline_ahead=deadline is not None)
         return self.show(
             word=word,
@@ -82,22 +85,24 @@ class OverviewView(LiveView):
             must_change=bool(security.account.must_change),
             breached=breached,
             password_verdict=wording.verdict(who, found),
+            sessions=signed_in[:FIRST_SESSIONS],
+            more_sessions=max(0, len(signed_in) - FIRST_SESSIONS),
             looked_up=moment(security.account.password_checked_at) if found else None,
-            events=[
-                {
-                    "at": event.at,
-                    "text": wording.event(event.event, event.reason),
-                    "address": event.address,
-                }
-                for event in audit.recent(request.user, RECENT_EVENTS)
-            ],
+            events=activity.recent(request.user, RECENT_EVENTS),
             recovered=_recovered(request),
+            remembered_until=_remembered_until(request, who, self.now),
             payload={
                 "protected": bool(who.factors),
                 "authenticators": [{"id": row["pk"], "name": row["name"]} for row in rows],
                 "recovery_codes_left": security.account.codes_left,
             },
         )
+
+
+def _remembered_until(request: HttpRequest, who: Who, now: int) -> Any:
+    most = remembering.allowed(who, now=now)
+    until = browser_cookie.remembered_until(request, request.user, most=most, now=now)
+    return moment(until) if until else None
 
 
 class FactorView(LiveView):
@@ -213,6 +218,8 @@ class StepUpView(LiveView):
         done = stepup.prove(request.session, request.user, chosen, code, now=self.now, where=where)
         if done.accepted:
             rotate_token(request)
+            if self._interrupted():
+                self.note(_("Thank you. Nothing was done yet: please ask for it once more."))
             return self.go(self._next())
         if done.retry_after:
             return self.wait(form, done.retry_after, **self._context(decision))
@@ -235,9 +242,14 @@ class StepUpView(LiveView):
             "step": StepHead(person=self.masked(self.request.user), is_sign_in=False),
             "next": self._next(),
             "purpose": _("What comes next is important, so we make sure that it is you."),
+            "interrupted": self._interrupted(),
             "can_use_code": any(choice.factor_id for choice in decision.choices),
             "cancel_url": resolve_url("hardening:overview"),
         }
+
+    def _interrupted(self) -> bool:
+        """True if a POST led here: nothing of it is kept, so its sender has to hear of it."""
+        return INTERRUPTED in self.request.GET or INTERRUPTED in self.request.POST
 
     def _next(self) -> str:
         request = self.request

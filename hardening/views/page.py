@@ -14,6 +14,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import auth, messages
@@ -32,6 +33,7 @@ from django.views.generic import View
 from hardening import (
     alarms,
     answers,
+    attempted,
     browser_cookie,
     host,
     origin,
@@ -196,6 +198,10 @@ class PageView(View):
         """Queue a message where the host has messages; the page shows the new state anyway."""
         messages.success(self.request, text, fail_silently=True)
 
+    def note(self, text: str) -> None:
+        """Queue a message of something that was not done, where the host has messages."""
+        messages.warning(self.request, text, fail_silently=True)
+
     def wait(self, form: Any, retry_after: int, problem: str = "", **context: Any) -> HttpResponse:
         """Refuse for now: the page stays, says how long, and keeps what was typed elsewhere."""
         response = self.show(
@@ -289,7 +295,8 @@ class PageView(View):
         request = self.request
         session, row = request.session, waiting.row
         where = origin.where(request)
-        if not login.complete(session, waiting, now=self.now, where=where):
+        later = partial(attempted.later, request)
+        if not login.complete(session, waiting, now=self.now, where=where, later=later):
             return self.go(answers.after_login(row.next))  # the other tab was first
         user = auth.get_user(request)
         if not user.is_authenticated:

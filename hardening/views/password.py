@@ -1,4 +1,9 @@
-"""A new password: demanded, on a parked login, or of one's own accord."""
+"""A new password: demanded, on a parked login, or of one's own accord.
+
+Of one's own accord it takes the present password and, from whoever has a factor, a fresh proof of
+that: who found a browser open, or the password, must not keep the owner out (OWASP ASVS 5.0 6.2.3,
+7.5.1).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from hardening import browser_cookie, origin
+from hardening.access import refusal
 from hardening.core.values import NoteKind, Verdict
-from hardening.flows import password
+from hardening.flows import password, tracking
 from hardening.forms import NewPasswordForm
 from hardening.views import wording
 from hardening.views.page import PageView
@@ -32,19 +38,17 @@ class ChangePasswordView(PageView):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the rules and the fields."""
         waiting = self.waiting()
-        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
-            return self.advance(waiting)
-        if waiting is None and not request.user.is_authenticated:
-            return self.over()
+        blocked = self._gate(waiting)
+        if blocked is not None:
+            return blocked
         return self._page(NewPasswordForm(waiting.user if waiting else request.user), waiting)
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Set it."""
         waiting = self.waiting()
-        if waiting is not None and waiting.decision.verdict is not Verdict.CHANGE_PASSWORD:
-            return self.advance(waiting)
-        if waiting is None and not request.user.is_authenticated:
-            return self.over()
+        blocked = self._gate(waiting)
+        if blocked is not None:
+            return blocked
         user = waiting.user if waiting else request.user
         # Asked before anything is hashed: what is stored may be another hash after it.
         proven = waiting is None and browser_cookie.is_proven(request, user, now=self.now)
@@ -63,6 +67,15 @@ class ChangePasswordView(PageView):
             return self.over()  # the middleware answers with what is missing
         new = form.cleaned_data["new_password1"]
         return self._changed(request, waiting, new, proven=proven)
+
+    def _gate(self, waiting: Waiting | None) -> HttpResponse | None:
+        """Return where somebody must go who may not change a password here and now."""
+        if waiting is not None:
+            asked = waiting.decision.verdict is Verdict.CHANGE_PASSWORD
+            return None if asked else self.advance(waiting)
+        if not self.request.user.is_authenticated:
+            return self.over()
+        return refusal(self.request, enrolled_only=True)
 
     @sensitive_variables()
     def _stopped(self, request: HttpRequest, form: NewPasswordForm) -> bool:
@@ -87,6 +100,7 @@ class ChangePasswordView(PageView):
         user = request.user
         password.change_live(user, new, now=self.now, where=where)
         update_session_auth_hash(request, user)  # type: ignore[arg-type]  # authenticated above
+        tracking.follow(request.session, user)
         # Every browser is unknown now; in this one the owner has just given both passwords.
         browser_cookie.remember_session(request, user, proven=proven)
         self.say(_("Your password was changed. Your other sessions have ended."))

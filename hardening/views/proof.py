@@ -10,10 +10,10 @@ from django.shortcuts import resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from hardening import host, origin
+from hardening import browser_cookie, host, origin
 from hardening.core.values import Reason, Verdict
 from hardening.factors import mailbox
-from hardening.flows import authenticators, prove, record
+from hardening.flows import authenticators, prove, record, remembering
 from hardening.flows.notices import address_book
 from hardening.forms import (
     CodeForm,
@@ -137,7 +137,24 @@ class VerifyView(ProofView):
 
     def form(self, waiting: Waiting, data: Any = None) -> CodeForm:
         """Offer a choice where there are several usable authenticators."""
-        return CodeForm(data, authenticators=authenticators.named(waiting.user, waiting.decision))
+        return CodeForm(
+            data,
+            authenticators=authenticators.named(waiting.user, waiting.decision),
+            remember_days=remembering.offered(waiting, now=self.now),
+        )
+
+    def answer(self, form: Any, waiting: Waiting, judged: Judged) -> HttpResponse:
+        """Remember the browser as well, if that was ticked and the sign-in is complete.
+
+        Where a step is left, it changes what an entry of the device cookie is bound to.
+        """
+        response = super().answer(form, waiting, judged)
+        ticked = judged.accepted and form.cleaned_data.get("remember", False)
+        days = remembering.offered(waiting, now=self.now) if ticked else 0
+        if days and browser_cookie.ask_for_no_code(self.request, days):
+            where = origin.where(self.request)
+            remembering.remembered(waiting.user, days, now=self.now, where=where)
+        return response
 
     def context(self, waiting: Waiting) -> dict[str, Any]:
         """Say whether any authenticator can be used at all."""

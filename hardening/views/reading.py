@@ -16,7 +16,7 @@ from django.http import HttpResponse, HttpResponseRedirect, JsonResponse, QueryD
 from django.middleware.csrf import CsrfViewMiddleware, RejectRequest
 from django.utils.decorators import decorator_from_middleware
 
-from hardening import answers
+from hardening import answers, logged_paths
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -45,13 +45,15 @@ class _StaleTokenMiddleware(CsrfViewMiddleware):
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
         stale = getattr(request, "hardening_stale_token", False)
         if answers.wants_json(request):
-            log.warning("a request to %r failed the CSRF check: %r", request.path, reason)
+            path = logged_paths.path(request)
+            log.warning("a request to %r failed the CSRF check: %r", path, reason)
             body = {"code": "csrf_failed", "reason": reason}
             return answers.no_store(JsonResponse(body, status=403))
         if not stale:
             refused: HttpResponse = super()._reject(request, reason)  # type: ignore[misc]
             return answers.no_store(refused)
-        log.warning("a form sent to %r had a token that does not fit: %r", request.path, reason)
+        path = logged_paths.path(request)
+        log.warning("a form sent to %r had a token that does not fit: %r", path, reason)
         return answers.no_store(HttpResponseRedirect(request.get_full_path()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import auth
@@ -62,6 +63,7 @@ class LoginView(PageView):
             now=self.now,
             where=where,
             came=attempted.came(request, browser_cookie.read(request), user),
+            later=partial(attempted.later, request),
         )
         if arrival is Arrival.COMPLETED:
             auth.login(request, user)

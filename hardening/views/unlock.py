@@ -85,7 +85,7 @@ class UnlockView(_LinkView):
 
     def _sending(self, request: HttpRequest, name: str) -> Callable[[], None]:
         """Return what is left to do; all that it needs of the request is read now."""
-        begins = host.link_origin(request)
+        begins = host.site_url() or host.link_origin(request)
         page = f"{begins}{resolve_url('hardening:unlock')}"
         address, where = origin.address(request), origin.where(request)
 

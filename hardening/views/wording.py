@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from hardening import roles
-from hardening.audit import Event
 from hardening.core.evidence import due, owes_password, required_strength, strongest
 from hardening.core.pwned import Finding
 from hardening.core.values import BeyondPassword, PasswordMode, ProofKind, Reason, Verdict
@@ -76,76 +75,6 @@ def _why(decision: Decision) -> str:
         Reason.PROVE_WEAKER_FIRST: _("Confirm the authenticator you have before adding another."),
     }
     return sentences.get(decision.reason, "")
-
-
-def event(name: str, reason: str = "") -> str:
-    """Return what the owner of an account reads for an event; its name where we have no words."""
-    proofs = {
-        "codes": _("Code from an authenticator accepted"),
-        "recovery": _("Recovery code used"),
-        "mailbox": _("E-mail address confirmed"),
-        "ticket": _("Enrolment ticket used"),
-        "password": _("Password confirmed"),
-    }
-    if name == Event.PROOF_ACCEPTED and reason in proofs:
-        return proofs[reason]
-    words = {
-        Event.LOGIN_COMPLETED: _("Signed in"),
-        Event.LOGIN_PARKED: _("Password accepted, more was asked"),
-        Event.LOGIN_ENDED: _("Sign-in refused"),
-        Event.LOGIN_CANCELLED: _("Sign-in cancelled"),
-        Event.LOGIN_FAULT: _("Sign-in stopped by a fault of this site"),
-        Event.LOGIN_THROTTLED: _("Too many wrong passwords"),
-        Event.REQUEST_REFUSED: _("Request of a program refused"),
-        Event.SESSION_PARKED: _("Session stopped until more is proven"),
-        Event.SESSION_ENDED: _("Session ended"),
-        Event.PROOF_ACCEPTED: _("Proof accepted"),
-        Event.PROOF_REFUSED: _("Wrong code"),
-        Event.PROOF_THROTTLED: _("Too many tries"),
-        Event.MAILBOX_CODE_SENT: _("Code sent by mail"),
-        Event.MAILBOX_CODE_FAILED: _("A code could not be sent by mail"),
-        Event.MAILBOX_CODE_THROTTLED: _("Too many codes by mail"),
-        Event.ENROLMENT_STARTED: _("Setting up an authenticator"),
-        Event.ENROLMENT_REFUSED: _("Setting up an authenticator refused"),
-        Event.ENROLMENT_CANCELLED: _("Setting up an authenticator cancelled"),
-        Event.FACTOR_ADDED: _("Authenticator added"),
-        Event.FACTOR_REMOVED: _("Authenticator removed"),
-        Event.FACTOR_REFUSED: _("Change of an authenticator refused"),
-        Event.FACTOR_DISABLED: _("Authenticator disabled after too many wrong codes"),
-        Event.FACTOR_RENAMED: _("Authenticator renamed"),
-        Event.FACTOR_FOREIGN: _("Asked for an authenticator of another account"),
-        Event.FACTORS_RESET: _("Second factor reset by an operator"),
-        Event.RECOVERY_CODES_MADE: _("New recovery codes made"),
-        Event.RECOVERY_CODES_STORED: _("Recovery codes stored"),
-        Event.STEP_UP_DONE: _("Confirmed with an authenticator"),
-        Event.STEP_UP_REFUSED: _("Wrong code"),
-        Event.STEP_UP_THROTTLED: _("Too many tries"),
-        Event.PASSWORD_CHANGED: _("Password changed"),
-        Event.PASSWORD_BREACHED: _("Password found in a list of leaked ones"),
-        Event.PASSWORD_CHANGE_DEMANDED: _("A new password was demanded"),
-        Event.PASSWORD_RESET_SENT: _("An operator had a password reset mailed to you"),
-        Event.EMAIL_CHANGED: _("E-mail address changed"),
-        Event.TICKET_ISSUED: _("Enrolment ticket issued"),
-        Event.REQUEST_OPENED: _("An operator asked for something on your behalf"),
-        Event.REQUEST_APPROVED: _("What an operator asked for was approved"),
-        Event.REQUEST_NOT_APPROVED: _("An operator tried to approve what he may not"),
-        Event.REQUEST_TURNED_DOWN: _("What an operator asked for was refused"),
-        Event.REQUEST_WITHDRAWN: _("What an operator asked for was withdrawn"),
-        Event.WAIVER_EXTENDED: _("An operator granted more time with a policy"),
-        Event.WAIVER_EXEMPTED: _("Exempt from a policy for a while"),
-        Event.WAIVER_ENDED: _("More time or an exemption was ended"),
-        Event.BREAK_GLASS_OPENED: _("Opened for an hour with a break-glass code"),
-        Event.BREAK_GLASS_CLOSED: _("Closed again after a break-glass code"),
-        Event.DEADLINE_REMINDED: _("Reminded of the date by which a second factor is needed"),
-        Event.EXEMPTION_REMINDED: _("Told that an exemption ends"),
-        Event.UNLOCK_SENT: _("Link to end a wait sent by mail"),
-        Event.UNLOCK_FAILED: _("A link to end a wait could not be sent by mail"),
-        Event.UNLOCK_THROTTLED: _("Too many links by mail"),
-        Event.UNLOCKED: _("Wait ended by a mailed link"),
-        Event.THROTTLE_LIFTED: _("Wait ended by an operator"),
-        Event.VAULT_FAULT: _("An authenticator could not be read"),
-    }
-    return words.get(name, name)  # type: ignore[call-overload, no-any-return]
 
 
 def progress(match: Any, waiting: Waiting, now: int) -> tuple[int | None, int | None]:

@@ -32,12 +32,14 @@ TICKET = re.compile(r"^(\w{4}-){5}\w{4}$")
 @pytest.fixture(autouse=True)
 def _office(settings):
     """Stand on a site with an admin of users, and a page that a reset leads to."""
-    settings.ROOT_URLCONF = "tests.host.office_resets"
+    settings.ROOT_URLCONF = "tests.host.office"
 
 
 @pytest.fixture
 def asker(clock, transactional_db) -> User:
-    return clerk("asker", "add_operatorrequest", "view_user", "change_user", "view_compliance")
+    return clerk(
+        "asker", "add_operatorrequest", "view_user", "change_user", "view_compliance", "send_reset"
+    )
 
 
 @pytest.fixture

@@ -67,6 +67,16 @@ def test_a_manager_enrols_with_a_phone_and_then_edits_her_page(
     expect(page.locator("main")).to_contain_text("Sparks on the wire")
     assert codes[0] not in page.content()
 
+    page.goto(f"{backstage.url}/mailbox/")
+    with next_page(page):
+        page.get_by_role("link", name="/undo/").first.click()
+    expect(page.locator("del")).to_contain_text("Sparks on the wire")
+    look_over(page, "backstage-undo")
+    press(page, "Undo this change")
+    page.wait_for_url(backstage.url + HISTORY)
+    page.goto(backstage.url + PUBLIC)
+    expect(page.locator("main")).not_to_contain_text("Sparks on the wire")
+
 
 def test_she_enrols_with_the_keyboard_alone_in_under_a_minute(page, backstage, phone, record):
     keys = Typist(page)

@@ -42,6 +42,9 @@ PAGES = (
     "recovery_codes",
     "step_up",
     "change_password",
+    "activity",
+    "sessions",
+    "remembered",
 )
 
 
@@ -180,6 +183,12 @@ def name_shown(client: Client, **extra: Any) -> str:
     response = client.get("/reads-user/", **extra)
     assert response.status_code == 200, response
     return response.content.decode().removeprefix("Here is ")
+
+
+def is_out(client: Client) -> bool:
+    """Is a browser led to the login page, and nobody there?"""
+    led = client.get("/members/").url.startswith("/security/login/")
+    return led and name_shown(client) == "nobody"
 
 
 @pytest.fixture

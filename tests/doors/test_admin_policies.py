@@ -265,8 +265,9 @@ def test_grace_is_from_nought_to_a_year(editor, days):
 
 LIMITS = [
     ("new_account_days", ["366", "-1", "many", ""]),
-    ("idle_seconds", ["59", "31536001", "-1", "many"]),
+    ("idle_seconds", ["59", "299", "31536001", "-1", "many"]),
     ("absolute_seconds", ["59", "899", "31536001", "-1", "many"]),
+    ("parallel_sessions", ["0", "101", "-1", "many"]),
     ("remembered_days", ["91", "-1", "many", ""]),
     # In less than a minute nobody can prove a factor, fill in a form, and undo this.
     ("step_up_seconds", ["0", "-1", "1", "59", "many"]),
@@ -302,6 +303,7 @@ def test_every_field_of_a_policy_is_saved_and_in_the_history(editor):
         "new_account_days": "3",
         "idle_seconds": "1800",
         "absolute_seconds": "43200",
+        "parallel_sessions": "2",
         "remembered_days": "7",
         "note": "after the theft",
     }

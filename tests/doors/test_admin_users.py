@@ -166,6 +166,11 @@ def test_a_reset_takes_the_permission_and_a_fresh_proof(clerk, person, clock, ma
     assert looker.client.post(page("send_reset", fan)).status_code == 403
     missing = reverse("office:auth_user_send_reset", args=[fan.user.pk + 1000])
     assert looker.client.get(missing).status_code == 403
+    assert clerk.client.post(page("send_reset", fan)).status_code == 403
+    assert page("send_reset", fan) not in clerk.client.get(page("change", fan)).content.decode()
+    for visitor in (clerk, looker):
+        visitor.user.user_permissions.add(Permission.objects.get(codename="send_reset"))
+    assert looker.client.post(page("send_reset", fan)).status_code == 403
     clock.shift(301)
     assert leads_to(clerk.client.post(page("send_reset", fan)), "hardening:step_up")
     assert not mailoutbox

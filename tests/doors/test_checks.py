@@ -22,6 +22,7 @@ from hardening.checks import (
     breach,
     configuration,
     passwords,
+    resets,
     site,
     stores,
     wiring,
@@ -40,6 +41,7 @@ ACTIONS = ("Add", "Correct", "Install", "Move", "Put", "Register", "Remove", "Ro
 def _hashes_as_a_site_does(settings):
     """Tests hash cheaply, which checks at deployment would remark on."""
     settings.PASSWORD_HASHERS = [passwords.OURS]
+    settings.ROOT_URLCONF = "tests.urls"  # this folder's has a reset view of Django's
 
 
 def told(*, deploy=False):
@@ -210,6 +212,10 @@ def a_time_zone_that_cannot_be_asked(settings):
     settings.HARDENING = {"TIME_ZONE_OF": "tests.visitor.NOW"}
 
 
+def a_reset_view_of_djangos(settings):
+    settings.ROOT_URLCONF = "tests.doors.site"
+
+
 MISTAKES = [
     (without_ours, "hardening.E001"),
     (ours_too_early, "hardening.E002"),
@@ -249,6 +255,7 @@ MISTAKES = [
     (a_corpus_alone_that_no_setting_names, "hardening.W017"),
     (a_time_zone_of_nobody, "hardening.W019"),
     (a_time_zone_that_cannot_be_asked, "hardening.W019"),
+    (a_reset_view_of_djangos, "hardening.W020"),
 ]
 
 
@@ -677,7 +684,9 @@ def test_checks_never_ask_the_database():
 
 
 def ids_in_source():
-    sources = map(inspect.getsource, (breach, configuration, passwords, site, stores, wiring))
+    sources = map(
+        inspect.getsource, (breach, configuration, passwords, resets, site, stores, wiring)
+    )
     return re.findall(r'id="(hardening\.[EW]\d{3})"', "".join(sources))
 
 

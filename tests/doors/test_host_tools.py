@@ -66,6 +66,24 @@ def test_code_for_somebody_without_an_authenticator_says_so(fan) -> None:
         testing.code_for(fan)
 
 
+def test_a_session_is_made_stale_and_fresh_again(armed, live) -> None:
+    client = live(armed)
+    testing.age_proofs(client, armed, seconds=301)
+    assert client.get("/vault/").status_code == 302
+    before = client.session.session_key
+    testing.step_up(client, armed)
+    assert client.get("/vault/").content == b"the vault"
+    assert client.session.session_key != before
+
+
+def test_what_no_one_has_proven_is_not_made_fresh(armed, fan, live) -> None:
+    with pytest.raises(testing.NotSignedInError):
+        testing.step_up(live(armed), fan)
+    testing.enrol(fan)
+    with pytest.raises(testing.NotSignedInError):
+        testing.step_up(live(armed), fan)
+
+
 # --- requires --------------------------------------------------------------------------------
 
 
@@ -134,9 +152,9 @@ def test_an_interrupted_post_comes_back_to_its_page(armed, live, clock) -> None:
     client = live(armed)
     clock.shift(3600)
     answer = client.post("/vault/", headers={**HTML, "Referer": "http://testserver/members/?p=2"})
-    assert answer.url == "/security/step-up/?next=%2Fmembers%2F%3Fp%3D2"
+    assert answer.url == "/security/step-up/?next=%2Fmembers%2F%3Fp%3D2&interrupted=1"
     answer = client.post("/vault/", headers={**HTML, "Referer": "https://evil.example/"})
-    assert answer.url == "/security/step-up/?next=%2Fvault%2F"
+    assert answer.url == "/security/step-up/?next=%2Fvault%2F&interrupted=1"
 
 
 def test_a_policy_may_ask_for_younger_proofs(armed, live, clock) -> None:

@@ -37,7 +37,8 @@ def limit(name):
 
 
 def url(name):
-    return reverse(f"hardening:{name}", args=[1] if name == "factor" else [])
+    arguments = {"factor": [1], "password_reset_confirm": ["x", "choose"]}
+    return reverse(f"hardening:{name}", args=arguments.get(name, []))
 
 
 def knock(client, name, times, **extra):

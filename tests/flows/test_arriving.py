@@ -143,7 +143,11 @@ def test_a_completed_login_says_what_a_policy_that_only_reports_would_have_done(
     RolePolicy.objects.create(role="everyone", mode="report", starts_at=moment(NOW - 1))
     (arrival, _), said = arrive(logged_in(fan), fan)
     assert arrival is Arrival.COMPLETED
-    assert said[0].data == {"proofs": ["password"], "would_be_stopped": ["everyone"]}
+    assert said[0].data == {
+        "proofs": ["password"],
+        "would_be_stopped": ["everyone"],
+        "new_browser": True,
+    }
 
 
 def test_a_login_is_completed_even_if_the_remembered_address_does_not_open(fan):

@@ -17,6 +17,7 @@ from hardening.flows import attack, attempts
 from hardening.models import Account, SecurityEvent, Tally, ThrottleCell, counting
 from hardening.throttle import database, store, subjects, tally
 from hardening.throttle.budgets import Refused
+from hardening.throttle.sampling import Ration
 from tests.actors import HERE, NOW, events, reread
 from tests.visitor import DAY
 
@@ -577,6 +578,14 @@ def test_each_refusal_is_signalled_and_the_first_of_ten_minutes_recorded(fan, re
     attempts.clear()
     start("fan")
     assert events().count(Event.LOGIN_THROTTLED.value) == 3
+
+
+def test_a_flood_of_names_is_recorded_so_many_times_a_minute(db, clock, monkeypatch):
+    monkeypatch.setattr(attempts, "_ration", Ration(2))
+    for number in range(5):
+        crowd(f"nobody-{number}", 5)
+        start(f"nobody-{number}")
+    assert events().count(Event.LOGIN_THROTTLED.value) == 2
 
 
 def test_a_refusal_by_address_says_so(fan):

@@ -7,9 +7,10 @@ import os
 import pytest
 from django.db.models import Q
 
-from hardening import roles, testing
+from hardening import audit, roles, testing
+from hardening.audit import Event
 from hardening.factors.breakglass import CODE_BYTES
-from hardening.flows import attention, breakglass
+from hardening.flows import attention, breakglass, sealing
 from hardening.models import Account, BreakGlassCode, PolicyWaiver, RolePolicy
 from hardening.models.policy import Mode
 from hardening.models.waiver import Kind
@@ -97,3 +98,19 @@ def test_a_role_that_publishes_is_said_until_a_policy_in_force_covers_it(calm):
     finally:
         for key in ("publisher", "reader"):
             roles.unregister(key)
+
+
+def test_events_that_wait_for_a_seal_are_said_after_an_hour(calm):
+    audit.record(Event.LOGIN_COMPLETED, now=NOW)
+    assert attention.listed(now=NOW + 3599) == []
+    assert "waited for a seal" in attention.listed(now=NOW + 3600)[0]
+    sealing.seal(now=NOW + 3600)
+    assert attention.listed(now=NOW + 3600) == []
+
+
+def test_a_log_that_was_found_broken_is_said_for_a_month(calm):
+    audit.record(Event.AUDIT_BROKEN, now=NOW)
+    sealing.seal(now=NOW + 60)
+    assert "found the audit log broken" in said()
+    assert "found the audit log broken" in attention.listed(now=NOW + 30 * DAY)[0]
+    assert attention.listed(now=NOW + 30 * DAY + 1) == []

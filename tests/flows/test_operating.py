@@ -8,13 +8,14 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.core import mail
 
-from hardening import roles, signals, testing, vault
+from hardening import audit, roles, signals, testing, vault
 from hardening.audit import Event
 from hardening.core.values import Choice, Decision, Reason, Strength, Verdict
 from hardening.factors import mailbox, ticket
-from hardening.flows import live, policy, recover, rekey, status, steps
+from hardening.flows import live, policy, recover, rekey, sealing, status, steps
 from hardening.models import (
     Account,
+    AuditSeal,
     EnrolmentTicket,
     Factor,
     ParkedLogin,
@@ -209,6 +210,18 @@ def test_everything_is_sealed_with_the_newest_key(sealed_by_an_old_key, settings
     assert mailbox.known(Account.objects.get()).current == "keeper@example.com"
 
 
+@pytest.mark.django_db
+def test_seals_of_the_log_that_only_an_old_key_can_verify_are_counted(settings):
+    settings.HARDENING = {"VAULT_KEYS": [OLD_KEY]}
+    for pruned in ("", "a mark"):  # of the second no event is left
+        audit.record(Event.VAULT_RESEALED, now=NOW)
+        sealing.seal(now=NOW + 60)
+        AuditSeal.objects.filter(number=AuditSeal.objects.count()).update(pruned=pruned)
+    assert reseal()[0].seals == 0
+    settings.HARDENING = {"VAULT_KEYS": [NEW_KEY, OLD_KEY]}
+    assert reseal(dry_run=True)[0].seals == 1
+
+
 def test_a_dry_run_counts_and_changes_nothing(sealed_by_an_old_key):
     before = Factor.objects.get().secret
     result, said, walked = reseal(dry_run=True)
@@ -254,6 +267,9 @@ def test_the_report_counts_and_says_what_is_not_covered(member, newcomer, fan):
         "passwords not looked up": 3,
         "unused recovery codes": 10,
         "sign-ins on their way": 1,
+        "live sessions": 0,
+        "frozen accounts": 0,
+        "notices that wait": 0,
         "API authentication classes that ask nothing": 0,
     }
     shown = {entry["role"]: entry for entry in report["policies"]}
@@ -286,6 +302,9 @@ def test_clearing_away_takes_what_is_long_over_and_nothing_else(member, newcomer
         "tickets": 0,
         "throttle counters": 0,
         "policy snapshots": 0,
+        "sessions": 0,
+        "used links": 0,
+        "security events": 0,
     }
     later = NOW + 2 * KEEP_SECONDS + 1200
     parked(newcomer, now=later)

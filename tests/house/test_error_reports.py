@@ -13,9 +13,13 @@ from django.views.debug import ExceptionReporter
 
 from hardening import testing
 from hardening.core import otp
+from hardening.flows.named import encode
+from hardening.tokens import EpochTokenGenerator
 from tests.house import breaches
 from tests.secrecy import leaks
 from tests.visitor import PASSWORD
+
+CHOSEN = "seven quiet harbours at dawn"
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.host.office")]
 
@@ -76,6 +80,32 @@ def test_an_error_report_of_a_failing_look_up_names_no_password(
             visitor.sign_in(door)
     assert any("RuntimeError" in told for told in (*caught, *heard))
     assert leaks("\n".join((*caught, *heard)), secrets) == []
+
+
+@pytest.mark.parametrize(
+    "place", ["flows.resets.named.load", "flows.password._store", "flows.resets.mail"]
+)
+def test_an_error_report_of_a_failing_reset_names_neither_token_nor_password(
+    clock, person, heard, monkeypatch, place
+):
+    visitor = person("mia")
+    made = []
+    real = EpochTokenGenerator.make_token
+    monkeypatch.setattr(
+        EpochTokenGenerator, "make_token", lambda *given: made.append(real(*given)) or made[-1]
+    )
+    with reports(visitor) as caught:
+        if "mail" in place:
+            monkeypatch.setattr(f"hardening.{place}", _fail)
+        visitor.post("hardening:password_reset", {"username": "mia"})
+        key = encode(str(visitor.user.pk).encode())
+        token = EpochTokenGenerator().make_token(visitor.user)
+        form = visitor.get("hardening:password_reset_confirm", key, token).headers["Location"]
+        monkeypatch.setattr(f"hardening.{place}", _fail)
+        visitor.get(form)
+        visitor.post(form, {"new_password1": CHOSEN, "new_password2": CHOSEN})
+    assert any("RuntimeError" in told for told in (*caught, *heard))
+    assert leaks("\n".join((*caught, *heard)), {*made, CHOSEN}) == []
 
 
 def _fail(*_args, **_kwargs):

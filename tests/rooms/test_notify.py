@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 from django.core import mail
 from django.db import transaction
@@ -15,18 +19,32 @@ from tests.visitor import NOW
 ADDED = Notice("factor_added", ("a@example.com",), "ada", NOW, {"authenticator": "My phone"})
 TWO = Notice("recovery_codes_made", ("new@example.com", "old@example.com"), "ada", NOW)
 CODE = Notice("mailbox_code", ("a@example.com",), "ada", NOW, {"code": "12345678"})
-NAMES = (
-    "factor_added",
-    "factor_removed",
-    "factors_reset",
-    "mailbox_code",
-    "password_breached",
-    "password_change_required",
-    "password_changed",
-    "recovery_code_used",
-    "recovery_codes_made",
-    "wrong_code",
-)
+FOLDER = Path(notify.__file__).parent / "templates" / "hardening" / "mail"
+NAMES = sorted(path.name.partition(".")[0] for path in FOLDER.glob("*.subject.txt"))
+AHEAD = datetime(2027, 3, 1, 12, tzinfo=UTC)
+DETAILS = {
+    "authenticator": "Phone <b>",
+    "code": "12345678",
+    "left": 2,
+    "minutes": 10,
+    "days": 7,
+    "address": "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+    "device": "Chrome on Android",
+    "by": "operator",
+    "whom": "ada",
+    "role": "editors",
+    "roles": ["editors"],
+    "kind": "extension",
+    "reason": "she asked on the telephone and came by afterwards with a passport " * 3,
+    "due": AHEAD,
+    "until": AHEAD,
+    "expires": AHEAD,
+    "deed": "ticket",
+    "failures": 9,
+    "tries": 10,
+    "link": "https://site.example/" + "l" * 80,
+    "disown": "https://site.example/" + "d" * 200,
+}
 SMTP_DOWN = override_settings(
     **mail_settings(
         "django.core.mail.backends.smtp.EmailBackend",
@@ -129,8 +147,7 @@ def test_details_stay_out_of_the_repr() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_notice_has_a_subject_of_one_line_and_both_bodies(name) -> None:
-    details = {"authenticator": "Phone <b>", "code": "12345678", "left": 2, "minutes": 10}
-    assert notify.deliver(Notice(name, ("a@example.com",), "ada", NOW, details))
+    assert notify.deliver(Notice(name, ("a@example.com",), "ada", NOW, DETAILS))
     (message,) = mail.outbox
     assert message.subject.strip()
     assert "\n" not in message.subject
@@ -138,7 +155,9 @@ def test_every_notice_has_a_subject_of_one_line_and_both_bodies(name) -> None:
     ((html, kind),) = message.alternatives
     assert kind == "text/html"
     assert "<b>" not in html
-    assert "\n\n\n\n" not in message.body
+    assert "\n\n\n" not in message.body
+    lines = [line for line in message.body.splitlines() if "https://" not in line]
+    assert max(map(len, lines)) <= 72
 
 
 @pytest.mark.parametrize(
@@ -182,3 +201,41 @@ def test_mails_name_the_site_and_come_from_the_sender_of_the_settings() -> None:
     (message,) = mail.outbox
     assert message.from_email == "safe@example.org"
     assert "Backstage\u00ae" in message.subject + message.body
+
+
+NASTY = "Phone\r\nDone by: you\u2028\x1b[31m\u202egnp.exe"
+
+
+def test_what_people_typed_starts_no_line_of_a_mail_and_turns_none_round() -> None:
+    details = {"authenticator": NASTY}
+    assert notify.deliver(Notice("factor_added", ("a@example.com",), NASTY, NOW, details))
+    (message,) = mail.outbox
+    for text in (message.subject, message.body):
+        assert not set(text) & set("\r\u2028\x1b\u202e")
+    assert not [line for line in message.body.splitlines() if line.startswith("Done by:")]
+    assert "Authenticator: Phone Done by: you [31m gnp.exe" in message.body
+
+
+def test_a_reason_keeps_its_lines() -> None:
+    details = {"reason": "first line\nsecond\x1b line", "by": "operator"}
+    assert notify.deliver(Notice("waiver_ended", ("a@example.com",), "ada", NOW, details))
+    assert "first line\nsecond line" in mail.outbox[0].body
+
+
+def test_a_notice_without_an_ear_is_logged_and_lost(bounces, caplog) -> None:
+    outcomes = []
+    notify._send_and_tell(TWO, lambda _notice, outcome: outcomes.append(outcome))
+    notify._send_and_tell(TWO, None)
+    assert [(one.failed, one.fallback) for one in outcomes] == [(("new@example.com",), False)]
+    assert not notify.reach(Notice("factor_added", (), "ada", NOW))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_log_at_any_level_quotes_what_a_mail_holds(name, caplog) -> None:
+    """Django logs the context of a template in which a variable is missing."""
+    kept = {"code": "12345678", "link": "https://x.example/secret", "disown": "https://x/secret"}
+    kept |= {"minutes": 10, "left": 2, "days": 7}
+    with caplog.at_level(logging.DEBUG):
+        assert notify.deliver(Notice(name, ("a@example.com",), "ada", NOW, kept))
+    assert "12345678" not in caplog.text
+    assert "secret" not in caplog.text

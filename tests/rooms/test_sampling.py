@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardening.throttle.sampling import MAX_KEYS, Sampling
+from hardening.throttle.sampling import MAX_KEYS, Ration, Sampling
 from tests.visitor import NOW
 
 
@@ -50,3 +50,13 @@ def test_all_of_it_can_be_forgotten():
     said.is_first("a", now=NOW)
     said.clear()
     assert said.is_first("a", now=NOW)
+
+
+def test_so_many_a_minute_and_no_more():
+    ration, minute = Ration(2), NOW // 60 * 60
+    assert [ration.admits(now=minute + at) for at in (0, 1, 59, 60, 60, 119)] == [
+        *(True, True, False),
+        *(True, True, False),
+    ]
+    ration.clear()
+    assert ration.admits(now=minute + 119)

@@ -119,7 +119,7 @@ def test_a_wrong_code_is_counted_though_requests_are_transactions(member):
     member.verify(member.wrong_code())
     assert ParkedLogin.objects.get().failures == 1
     charged = ThrottleCell.objects.filter(tat_1_us__gt=NOW * SECOND_US)
-    assert charged.count() == 2  # and the budget of the mail that tells of it
+    assert charged.count() == 3  # and two budgets of the mail that tells of it
 
 
 def test_a_refusal_charges_no_budget():

@@ -56,6 +56,12 @@ class AdminPages(People):
         assert [message.to for message in mail.outbox] == [[fan.user.email]]
         event = SecurityEvent.objects.get(event=Event.PASSWORD_RESET_SENT)
         assert (event.target_pk, event.actor_pk) == (str(fan.user.pk), str(member.user.pk))
+        link = re.search(r"http://testserver(/security/reset/\S+)", mail.outbox[-1].body)[1]
+        form = fan.client.get(link).headers["Location"]
+        done = fan.post(form, {"new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD})
+        assert leads_to(done, "hardening:password_reset_complete")
+        fan.sign_in(password=NEW_PASSWORD)
+        assert fan.is_signed_in()
 
     def test_the_compliance_page_leads_to_her(self, member, fan):
         row = RolePolicy.objects.create(

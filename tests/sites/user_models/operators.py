@@ -105,6 +105,18 @@ class Operating(People):
         assert not member.is_signed_in()
         assert leads_to(member.sign_in(), self.first_step())
 
+    def test_her_sessions_end_by_the_name_she_signs_in_with(self, member, fan):
+        member.sign_in_fully()
+        fan.sign_in()
+        said("hardening_revoke", member.user.get_username())
+        assert not member.is_signed_in()
+        assert fan.is_signed_in()
+        said("hardening_revoke", str(fan.user.pk))
+        assert not fan.is_signed_in()
+        fan.sign_in()
+        assert "2 signed out" in said("hardening_revoke", role="everyone", noinput=True)
+        assert not fan.is_signed_in()
+
     def test_a_ticket_by_name_opens_the_enrolment(self, newcomer):
         ticket = said("hardening_ticket", newcomer.user.get_username())
         newcomer.sign_in()

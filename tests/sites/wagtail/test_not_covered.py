@@ -13,9 +13,17 @@ pytestmark = pytest.mark.django_db
 WHO = "/api/v3/whoami/"
 
 
-def test_no_check_of_ours_has_anything_to_say_about_the_wiring():
+def test_of_the_wiring_our_checks_name_wagtails_own_password_reset_and_nothing_else():
     said = [message for message in run_checks() if (message.id or "").startswith("hardening.")]
-    assert said == []
+    assert [message.id for message in said] == ["hardening.W020"]
+    assert "admin/password_reset/confirm/" in said[0].msg
+
+
+def test_wagtails_password_reset_can_be_switched_off(settings, client):
+    page = "/admin/password_reset/"
+    assert client.get(page).status_code == 200
+    settings.WAGTAIL_PASSWORD_RESET_ENABLED = False
+    assert client.get(page).status_code == 404
 
 
 def test_a_token_of_wagtails_third_api_opens_it_without_any_decision(editor):
