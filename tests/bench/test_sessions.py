@@ -45,7 +45,8 @@ def test_all_of_it_is_said(run) -> None:
 
 
 BROKEN = {
-    "appends that wait": lambda one: one["audit"]["appending"]["ratios"].update(sealed=0.5),
+    "dear appends": lambda one: one["audit"]["appending"]["ratios"].update(signed=0.5),
+    "appends that wait": lambda one: one["audit"]["appending"].update(looks=100, waits=2),
     "a finding": lambda one: one["audit"]["verifying"][0].update(findings=1),
     "memory that grows": lambda one: one["audit"]["verifying"][1].update(more=10**6),
     "a slow revocation": lambda one: one["ending"]["revocations"][0].update(most=6),
