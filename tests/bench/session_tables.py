@@ -135,9 +135,9 @@ def notes(found: dict[str, Any]) -> Iterator[str]:
     sealer = audit["sealer"]
     yield (
         f"The third process sealed {sealer['count']:,} events meanwhile and used"
-        f" {sealer['processor']:.0%} of one core, and the database worked for it too: that is what the"
-        f" others lack. In {audit['looks']:,} looks at the locks of the database somebody waited"
-        f" {audit['waits']:,} times{': TOO OFTEN' if is_waiting(found['audit']) else ''}."
+        f" {sealer['processor']:.0%} of one core, and the database worked for it too: that is what"
+        f" the others lack. In {audit['looks']:,} looks at the locks of the database somebody"
+        f" waited {audit['waits']:,} times{': TOO OFTEN' if is_waiting(found['audit']) else ''}."
     )
     yield (
         f"Another process answered an open session with {ending['before']} before the revocation,"
